@@ -1,0 +1,42 @@
+import { Get, Query, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { COOKIE } from './access.guard.js';
+import { Access } from './access.service.js';
+import { LoginQuery } from './dto/login.dto.js';
+import { PrincipalResponse } from './dto/principal.response.js';
+import { MusterController } from './muster-controller.decorator.js';
+import type { Principal } from './principal.types.js';
+import { CurrentPrincipal } from './request-params.decorator.js';
+import { Route } from './route.decorator.js';
+
+@MusterController('', 'access')
+export class AuthController {
+  constructor(private readonly access: Access) {}
+
+  @Get('me')
+  @Route({
+    id: 'getMe',
+    summary: 'Who these credentials belong to',
+    permission: 'self:read',
+    response: { type: PrincipalResponse, example: { id: 'admin', kind: 'admin', name: 'Administrator' } },
+  })
+  me(@CurrentPrincipal() principal: Principal): PrincipalResponse {
+    return PrincipalResponse.of(principal);
+  }
+
+  @Get('login')
+  @Route({
+    id: 'login',
+    summary: 'Signs a browser in with the one-time link printed at start',
+    permission: 'public',
+    response: { status: 303, description: 'Signed in by cookie; goes on to the API page' },
+    errors: { 401: ['unauthenticated'] },
+  })
+  async login(@Query() { code }: LoginQuery, @Res() response: Response): Promise<void> {
+    const { secret, maxAgeMs } = await this.access.redeemLoginCode(code);
+    response.cookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', path: '/', maxAge: maxAgeMs });
+    response.setHeader('Cache-Control', 'no-store');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.redirect(303, '/api/docs');
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+
+/** One variable of the environment: the table below is the only list of them, and `.env.example` is compared with it. */
+export interface Variable {
+  readonly name: string;
+  readonly describe: string;
+  /** What is used where the variable is absent; `undefined` means that absence itself has a meaning, told in `describe`. */
+  readonly fallback?: string;
+  /** A secret may also be given as `<name>_FILE`, the path of a file that holds it, and is never shown in an error. */
+  readonly isSecret?: boolean;
+}
+
+export const VARIABLES = [
+  { name: 'MUSTER_HOST', describe: 'Address to listen on.', fallback: '127.0.0.1' },
+  { name: 'MUSTER_PORT', describe: 'Port to listen on; 0 picks a free one.', fallback: '4600' },
+  { name: 'MUSTER_PUBLIC_URL', describe: 'URL under which people and agents reach this server. Absent: http://<host>:<port>.' },
+  { name: 'MUSTER_DATA_DIR', describe: 'Directory of the embedded database, the admin key and sample workspaces.', fallback: './.muster' },
+  { name: 'MUSTER_DATABASE_URL', describe: 'postgres://user:password@host:port/database. Absent: SQLite in the data directory.', isSecret: true },
+  { name: 'MUSTER_DATABASE_POOL_SIZE', describe: 'Most connections to PostgreSQL.', fallback: '10' },
+  { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
+  { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
+  { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
+  { name: 'MUSTER_AGENT_ENV_ALLOW', describe: 'Names of further variables that agents inherit, separated by ",".', fallback: '' },
+  { name: 'MUSTER_AGENT_START_TIMEOUT_MS', describe: 'How long an agent may take to answer its first request.', fallback: '60000' },
+  { name: 'MUSTER_AGENT_STOP_GRACE_MS', describe: 'How long an agent has between SIGTERM and SIGKILL.', fallback: '5000' },
+  { name: 'MUSTER_CORS_ORIGINS', describe: 'Origins of browsers that may call from elsewhere, separated by ",".', fallback: '' },
+  { name: 'MUSTER_ALLOWED_HOSTS', describe: 'Further names that a Host header may carry, separated by ",".', fallback: '' },
+  { name: 'MUSTER_AUTH', describe: '"key", or "off" for a closed test bench on a loopback address.', fallback: 'key' },
+  { name: 'MUSTER_ADMIN_KEY', describe: 'The admin key. Absent: made at first start and kept in admin.key in the data directory.', isSecret: true },
+  { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
+  { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
+] as const satisfies readonly Variable[];
+
+export type VariableName = (typeof VARIABLES)[number]['name'];
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A wrong setting. The message names variable, value (never a secret) and remedy. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(
+    readonly variable: string,
+    problem: string,
+    remedy: string,
+  ) {
+    super(`${variable}: ${problem}. ${remedy}`);
+  }
+}
+
+/**
+ * The value of one variable: itself, the content of the file named by `<name>_FILE` (secrets only), or its fallback.
+ * An empty string counts as absent, as in a `.env` file with nothing behind the `=`.
+ * @throws ConfigError where the file can't be read, or both are given.
+ */
+export function readVariable(environment: Environment, name: VariableName): string | undefined {
+  const variable: Variable | undefined = VARIABLES.find((each) => each.name === name);
+  const value = environment[name] || undefined;
+  const file = variable?.isSecret ? environment[`${name}_FILE`] || undefined : undefined;
+  if (value !== undefined && file !== undefined)
+    throw new ConfigError(name, `is set, and ${name}_FILE is too`, 'Set only one of them.');
+  if (file === undefined) return value ?? variable?.fallback;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(
+      `${name}_FILE`,
+      `cannot read ${JSON.stringify(file)} (${describeError(error)})`,
+      'Name a file this user can read.',
+    );
+  }
+}
+
+const describeError = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,72 @@
+import { type DynamicModule, Global, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { EventEmitterModule } from '@nestjs/event-emitter';
+import { MusterConfig } from '../config/muster-config.js';
+import { Clock } from './clock.js';
+import { DataDirLock } from './database/data-dir-lock.js';
+import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
+import { Database } from './database/database.js';
+import { migrate } from './database/migrator.js';
+import { Outbox } from './database/outbox.js';
+import { OutboxDispatcher } from './database/outbox-dispatcher.js';
+import { UnitOfWork } from './database/unit-of-work.js';
+import { EventBus } from './event-bus/event-bus.js';
+import { ServerAddress } from './http/server-address.js';
+import { Shutdown } from './shutdown.js';
+
+/** The token under which `@InjectDataSource('muster')` of @nestjs/typeorm finds our data source. */
+export const DATA_SOURCE = 'musterDataSource';
+
+/** What every feature stands on. Knows none of them: the schema is handed in. */
+@Global()
+@Module({})
+export class CoreModule implements OnApplicationShutdown {
+  constructor(
+    private readonly db: Database,
+    private readonly dispatcher: OutboxDispatcher,
+    private readonly unit: UnitOfWork,
+    private readonly shutdown: Shutdown,
+    private readonly lock: DataDirLock,
+  ) {}
+
+  static of(schema: Schema): DynamicModule {
+    const openDatabase = async (config: MusterConfig, lock: DataDirLock): Promise<Database> => {
+      lock.acquire();
+      const logger = new Logger('Database');
+      const warn = (reason: string) => logger.warn(reason);
+      const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
+      await migrate(writer);
+      const isShared = config.database.kind === 'postgres';
+      const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
+      return new Database(dialectOf(config.database), writer, reader);
+    };
+    const provided = [Clock, DataDirLock, Database, EventBus, Outbox, OutboxDispatcher, ServerAddress, Shutdown, UnitOfWork, DATA_SOURCE];
+    return {
+      module: CoreModule,
+      imports: [DiscoveryModule, EventEmitterModule.forRoot()],
+      providers: [
+        Clock,
+        DataDirLock,
+        EventBus,
+        Outbox,
+        OutboxDispatcher,
+        ServerAddress,
+        Shutdown,
+        UnitOfWork,
+        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock] },
+        { provide: DATA_SOURCE, useFactory: (db: Database) => db.writer, inject: [Database] },
+      ],
+      exports: provided,
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.dispatcher.stop();
+    await this.shutdown.finish();
+    await this.unit.settled();
+    const { writer, reader } = this.db;
+    if (reader !== writer) await reader.destroy();
+    await writer.destroy();
+    this.lock.release();
+  }
+}

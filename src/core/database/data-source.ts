@@ -1,0 +1,83 @@
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, type DataSourceOptions, type EntitySchema, type MigrationInterface } from 'typeorm';
+import type { DatabaseConfig } from '../../config/muster-config.js';
+import { makeDirectory } from '../make-directory.js';
+import { SnakeCase } from './columns.js';
+import type { Dialect } from './dialect.js';
+
+export interface Schema {
+  readonly entities: (dialect: Dialect) => (EntitySchema | (new () => object))[];
+  readonly migrations: (new () => MigrationInterface)[];
+}
+
+/** The database could not be reached in the time allowed. */
+export class DatabaseUnreachableError extends Error {
+  override readonly name = 'DatabaseUnreachableError';
+}
+
+export const dialectOf = (config: DatabaseConfig): Dialect => config.kind;
+
+export function dataSourceOptions(config: DatabaseConfig, schema: Schema, access: 'write' | 'read' = 'write'): DataSourceOptions {
+  const common = {
+    name: 'muster',
+    entities: schema.entities(config.kind),
+    migrations: schema.migrations,
+    migrationsTransactionMode: 'each',
+    namingStrategy: new SnakeCase(),
+    synchronize: false,
+    logging: false,
+  } as const;
+  if (config.kind === 'postgres')
+    return { ...common, type: 'postgres', url: config.url, applicationName: 'muster', extra: { max: config.poolSize, connectionTimeoutMillis: 10_000 } };
+  return {
+    ...common,
+    type: 'better-sqlite3',
+    database: config.file,
+    readonly: access === 'read',
+    timeout: 5_000,
+    enableWAL: access === 'write',
+    // better-sqlite3 is compiled with synchronous=NORMAL in WAL mode, which may lose the last commits with the power.
+    prepareDatabase: (db: { pragma(text: string): unknown }) => void db.pragma('synchronous = FULL'),
+  };
+}
+
+const RETRY_MS = 500;
+
+/** Connects, and tries again while the database is not there, for `connectTimeoutMs`. @throws DatabaseUnreachableError */
+export async function connect(config: DatabaseConfig, options: DataSourceOptions, onRetry: (reason: string) => void): Promise<DataSource> {
+  if (config.kind === 'sqlite') makeDirectory(dirname(config.file));
+  const attempts = Math.max(1, Math.ceil(config.connectTimeoutMs / RETRY_MS));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await new DataSource(options).initialize();
+    } catch (error) {
+      const reason = error instanceof Error ? reasonOf(error) : String(error);
+      const passing = config.kind === 'postgres' && !isFinal(error);
+      if (!passing || attempt >= attempts)
+        throw new DatabaseUnreachableError(`The database ${nameOf(config)} cannot be used: ${reason}. Is it running, and is MUSTER_DATABASE_URL right?`, {
+          cause: error,
+        });
+      if (attempt === 1 || attempt % 10 === 0) onRetry(`waiting for the database ${nameOf(config)}: ${reason}`);
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** For people: no user, no password. */
+function nameOf(config: DatabaseConfig): string {
+  if (config.kind === 'sqlite') return config.file;
+  if (!URL.canParse(config.url)) return 'in MUSTER_DATABASE_URL';
+  const url = new URL(config.url);
+  return `${url.host || 'localhost'}${url.pathname}`;
+}
+
+function reasonOf(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message;
+}
+
+/** Wrong password (28…), no such database (3D000): waiting will not help. */
+function isFinal(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(28|3D)/.test(code);
+}

@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource, EntityManager, ObjectLiteral, EntityTarget, Repository } from 'typeorm';
+import { type Dialect, forDialect } from './dialect.js';
+import type { Work } from './work.js';
+
+/**
+ * The connections. Inside a unit of work everything reads and writes through the unit's own connection; outside, reads go
+ * through a read-only connection (SQLite) or the pool (PostgreSQL), and writes are refused.
+ */
+@Injectable()
+export class Database {
+  readonly current = new AsyncLocalStorage<Work>();
+
+  constructor(
+    readonly dialect: Dialect,
+    readonly writer: DataSource,
+    readonly reader: DataSource,
+  ) {}
+
+  /** The unit of work this call runs in, if it is still open. */
+  get work(): Work | undefined {
+    const work = this.current.getStore();
+    return work?.isOpen ? work : undefined;
+  }
+
+  /** @throws Error (a fault of the code, not of a caller) outside of a unit of work. */
+  get workOrFail(): Work {
+    if (!this.work) throw new Error('A write outside of UnitOfWork.run');
+    return this.work;
+  }
+
+  get manager(): EntityManager {
+    return this.work?.manager ?? this.reader.manager;
+  }
+
+  /** For reading; see {@link writing} for what changes rows. */
+  reading<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
+    return this.manager.getRepository(entity);
+  }
+
+  writing<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
+    return this.workOrFail.manager.getRepository(entity);
+  }
+
+  /** Rows of a statement written with `?`, read where {@link reading} reads. */
+  query<T extends object>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
+    return this.manager.query<T[]>(forDialect(this.dialect, sql), [...parameters]);
+  }
+}

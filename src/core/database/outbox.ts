@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../clock.js';
+import type { DomainEvent, DomainEventName } from '../event-bus/domain-event.types.js';
+import { Database } from './database.js';
+import { placeholders } from './dialect.js';
+import type { Work } from './work.js';
+
+interface OutboxRow {
+  position: number | string;
+  name: DomainEventName;
+  workspace_id: string | null;
+  session_id: string | null;
+  owner_id: string | null;
+  actor: string;
+  occurred_at: string;
+  payload: string;
+}
+
+const COLUMNS = 'position, name, workspace_id, session_id, owner_id, actor, occurred_at, payload';
+/** Rows an insert: 8 columns each, far below the parameter limits of both databases. */
+const ROWS_PER_INSERT = 500;
+
+/** The stored domain events, numbered without gaps in the order of their commits. */
+@Injectable()
+export class Outbox {
+  constructor(
+    private readonly db: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Writes what `work` has pending. Must be the last thing before the commit: from here on other units wait for the counter. */
+  async store(work: Work): Promise<DomainEvent[]> {
+    if (work.pending.length === 0) return [];
+    const count = work.pending.length;
+    await work.query('update outbox_counter set position = position + ? where id = 1', [count]);
+    const [counter] = await work.query<{ position: number | string }>('select position from outbox_counter where id = 1');
+    if (!counter) throw new Error('The table outbox_counter has lost its row.');
+    const first = Number(counter.position) - count + 1;
+    const occurredAt = this.clock.nowIso();
+    const events = work.pending.map(({ name, subject, data }, index): DomainEvent => ({
+      position: first + index,
+      name,
+      workspaceId: subject.workspaceId ?? null,
+      sessionId: subject.sessionId ?? null,
+      ownerId: subject.ownerId ?? null,
+      actor: subject.actor,
+      occurredAt,
+      data,
+    }));
+    for (let at = 0; at < events.length; at += ROWS_PER_INSERT) {
+      const part = events.slice(at, at + ROWS_PER_INSERT);
+      await work.query(
+        `insert into outbox (${COLUMNS}) values ${placeholders(part.length, 8)}`,
+        part.flatMap((e) => [e.position, e.name, e.workspaceId, e.sessionId, e.ownerId, e.actor, e.occurredAt, JSON.stringify(e.data)]),
+      );
+    }
+    return events;
+  }
+
+  /** Events behind `after`, oldest first, at most `limit`. */
+  async read(after: number, limit: number): Promise<DomainEvent[]> {
+    const rows = await this.db.query<OutboxRow>(
+      `select ${COLUMNS} from outbox where position > ? order by position limit ?`,
+      [after, limit],
+    );
+    return rows.map(eventOf);
+  }
+
+  /** Where the feed stands: its epoch and the position of the last event. */
+  async head(): Promise<{ epoch: string; position: number }> {
+    const [row] = await this.db.query<{ epoch: string; position: number | string }>('select epoch, position from outbox_counter where id = 1');
+    if (!row) throw new Error('The table outbox_counter has lost its row.');
+    return { epoch: row.epoch, position: Number(row.position) };
+  }
+}
+
+function eventOf(row: OutboxRow): DomainEvent {
+  return {
+    position: Number(row.position),
+    name: row.name,
+    workspaceId: row.workspace_id,
+    sessionId: row.session_id,
+    ownerId: row.owner_id,
+    actor: row.actor,
+    occurredAt: row.occurred_at,
+    data: JSON.parse(row.payload),
+  };
+}

@@ -1,0 +1,81 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { EventBus } from '../event-bus/event-bus.js';
+import { Database } from './database.js';
+import { Outbox } from './outbox.js';
+import { Turns } from './turns.js';
+import { Work } from './work.js';
+
+/**
+ * The only way to write. What runs inside is one transaction; a run inside a run joins it, so that a failure of the inner one
+ * undoes the outer one too. Domain events are stored as the last statement before the commit and published after it.
+ * Inside, await nothing but the database: on SQLite everybody else waits.
+ */
+@Injectable()
+export class UnitOfWork {
+  private readonly logger = new Logger(UnitOfWork.name);
+  private readonly turns = new Turns();
+  private readonly running = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly db: Database,
+    private readonly outbox: Outbox,
+    private readonly bus: EventBus,
+  ) {}
+
+  /** Runs `body` in the unit that is open, or in a new one. Rejects with what `body` rejects with, and then nothing happened. */
+  run<T>(body: (work: Work) => Promise<T>): Promise<T> {
+    const open = this.db.work;
+    if (open) return body(open);
+    const run = this.runAndAnnounce(body);
+    this.running.add(run);
+    const forget = () => void this.running.delete(run);
+    run.then(forget, forget);
+    return run;
+  }
+
+  /** Resolves when no unit is under way. */
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  /** Announces after the turn is given back: a listener that writes would wait for itself. */
+  private async runAndAnnounce<T>(body: (work: Work) => Promise<T>): Promise<T> {
+    const runAlone = () => this.runAlone(body);
+    const { result, announce } = await (this.db.dialect === 'sqlite' ? this.turns.take(runAlone) : runAlone());
+    announce();
+    return result;
+  }
+
+  private async runAlone<T>(body: (work: Work) => Promise<T>): Promise<{ result: T; announce: () => void }> {
+    const runner = this.db.writer.createQueryRunner();
+    const work = new Work(this.db.dialect, runner);
+    try {
+      await runner.startTransaction();
+      const result = await this.db.current.run(work, () => body(work));
+      const events = await this.outbox.store(work);
+      work.isOpen = false;
+      await runner.commitTransaction();
+      const announce = () => this.db.current.exit(() => {
+        work.committed.forEach((effect) => this.guard(effect));
+        events.forEach((event) => this.guard(() => this.bus.publish(event)));
+      });
+      return { result, announce };
+    } catch (error) {
+      work.isOpen = false;
+      if (runner.isTransactionActive)
+        await runner.rollbackTransaction().catch((cause: unknown) => this.logger.warn({ msg: 'rollback failed', err: cause }));
+      throw error;
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /** What follows a commit can't undo it: a failure there is ours to see, not the caller's. */
+  private guard(effect: () => void): void {
+    try {
+      effect();
+    } catch (error) {
+      this.logger.error({ msg: 'an effect after a commit failed', err: error });
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable, Logger } from '@nestjs/common';
+import type { Response } from 'express';
+import { DomainError, EdgeError } from '../errors/domain.error.js';
+import { problemOf } from '../errors/problem.js';
+import { requestContext } from './request-context.js';
+
+/** Every failure of an HTTP request becomes `application/problem+json`. What is not a domain error is logged as ours. */
+@Catch()
+@Injectable()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<Response>();
+    const error = asDomainError(thrown);
+    const requestId = requestContext.getStore()?.requestId;
+    const problem = problemOf(error, requestId);
+    if (problem.status >= 500 && !(error instanceof DomainError)) this.logger.error({ msg: 'a request failed', err: thrown, requestId });
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="muster"');
+    if (error instanceof DomainError && error.details.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.details.retryAfterS));
+    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  }
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  400: 'invalid_json',
+  404: 'route_not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'body_too_large',
+  415: 'unsupported_media_type',
+};
+
+/** Errors of Nest's router and of the body parser, in our words. */
+function asDomainError(thrown: unknown): unknown {
+  if (thrown instanceof DomainError) return thrown;
+  if (thrown instanceof HttpException) return edge(thrown.getStatus(), thrown.message);
+  if (thrown instanceof Error && 'status' in thrown && typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500)
+    return edge(thrown.status, thrown.message);
+  return thrown;
+}
+
+function edge(status: number, message: string): EdgeError {
+  const remedies: Readonly<Record<number, string>> = {
+    400: 'Send a JSON object as UTF-8.',
+    404: 'See /api/docs for the routes there are.',
+    413: 'Send less at once; long histories go through several requests.',
+    415: 'Send Content-Type: application/json.',
+  };
+  const detail = status === 404 ? 'There is no such route.' : message;
+  return new EdgeError(CODES[status] ?? 'bad_request', status, detail, { remedy: remedies[status] });
+}

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Tells a process from a later one with the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of `/proc/<pid>/stat`: clock ticks since boot (proc(5)). */
+  readonly startedAt: number;
+}
+
+/** What `/proc/<pid>/stat` says of a process. */
+export interface ProcessStat extends ProcessIdentity {
+  /** One letter; `Z` is a zombie, `X` is dead. */
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+}
+
+/** The process of this pid; null where there is none. */
+export function readStat(pid: number): ProcessStat | null {
+  try {
+    return parseStat(pid, readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+/** All processes that can be seen from here, zombies too. */
+export function listProcesses(): ProcessStat[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readStat(Number(name)) ?? []) : []));
+}
+
+/** There, the same one (start time), and not a zombie. */
+export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
+  const stat = readStat(pid);
+  return stat !== null && stat.startedAt === startedAt && isRunning(stat);
+}
+
+/** Not a zombie that only waits to be collected. */
+export const isRunning = ({ state }: ProcessStat): boolean => state !== 'Z' && state !== 'X';
+
+/** Whether a process was started with `name=value`; false where its environment may not be read. */
+export function hasEnvironment(pid: number, name: string, value: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`);
+  } catch (error) {
+    if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return false;
+    throw error;
+  }
+}
+
+/** The name in parentheses may hold blanks and parentheses itself: fields are counted from the last one. */
+function parseStat(pid: number, text: string): ProcessStat | null {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, parent, group, session] = fields;
+  const startedAt = fields[19];
+  if (state === undefined || startedAt === undefined) return null;
+  return { pid, state, parent: Number(parent), group: Number(group), session: Number(session), startedAt: Number(startedAt) };
+}
+
+/** ESRCH: it ended between open and read. */
+const isGone = (error: unknown): boolean => isErrno(error, 'ENOENT', 'ESRCH');
+
+export const isErrno = (error: unknown, ...codes: readonly string[]): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isErrno, isRunning, listProcesses, type ProcessIdentity, type ProcessStat, readStat } from './proc-stat.js';
+
+const POLL_MS = 25;
+/** What SIGKILL can't end in this time hangs in the kernel (state D). */
+const KILL_WAIT_MS = 2_000;
+
+export interface EndOptions {
+  /** Between SIGTERM and SIGKILL; 0 kills at once. */
+  readonly graceMs: number;
+  /**
+   * Asked for members of a group whose leader is gone: its number alone proves nothing once it could have been given away again.
+   * Absent: the caller has watched the leader end just now.
+   */
+  readonly isOurs?: (pid: number) => boolean;
+}
+
+/** What became of a group. */
+export interface EndedGroup {
+  /** Processes that were ended, the leader included. */
+  readonly ended: number;
+  /** Pids that even SIGKILL did not end within two seconds. */
+  readonly survivors: readonly number[];
+}
+
+/**
+ * Ends the process group that `leader` was made the leader of, and those of its descendants that left the group with setsid:
+ * SIGTERM, `graceMs`, SIGKILL, and a look into `/proc` that nothing but zombies is left. Touches nothing that is not provably of
+ * this group: where the leader's pid belongs to another process by now, nothing is done.
+ */
+export async function endGroup(leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> {
+  const targets = new Targets(leader, options.isOurs);
+  let left = targets.find();
+  const all = new Set(left.map(({ pid }) => pid));
+  const step = async (signal: NodeJS.Signals, waitMs: number) => {
+    left.forEach(({ pid }) => send(pid, signal));
+    const signalled = new Set(left.map(({ pid }) => pid));
+    for (let waited = 0; waited < waitMs && left.length > 0; waited += POLL_MS) {
+      await sleep(POLL_MS);
+      left = targets.find();
+      for (const { pid } of left) {
+        all.add(pid);
+        if (!signalled.has(pid)) send(pid, signal);
+        signalled.add(pid);
+      }
+    }
+  };
+  if (options.graceMs > 0) await step('SIGTERM', options.graceMs);
+  if (left.length > 0) await step('SIGKILL', KILL_WAIT_MS);
+  return { ended: all.size - left.length, survivors: left.map(({ pid }) => pid) };
+}
+
+/** The running members of a group, and all they brought forth: once seen as a descendant, a process stays one. */
+class Targets {
+  private readonly known = new Map<number, number>();
+
+  constructor(
+    private readonly leader: ProcessIdentity,
+    private readonly isOurs?: (pid: number) => boolean,
+  ) {}
+
+  find(): ProcessStat[] {
+    const { pid, startedAt } = this.leader;
+    const now = readStat(pid);
+    const isTaken = now !== null && now.startedAt !== startedAt;
+    const processes = listProcesses();
+    for (const each of processes) {
+      if (isTaken || each.group !== pid || each.session !== pid) continue;
+      if (each.pid === pid || now !== null || this.isOurs === undefined || this.isOurs(each.pid)) this.known.set(each.pid, each.startedAt);
+    }
+    this.addDescendants(processes);
+    return processes.filter((each) => this.known.get(each.pid) === each.startedAt && isRunning(each));
+  }
+
+  private addDescendants(processes: readonly ProcessStat[]): void {
+    const byPid = new Map(processes.map((each) => [each.pid, each]));
+    const isKnown = (each: ProcessStat | undefined): boolean => each !== undefined && this.known.get(each.pid) === each.startedAt;
+    for (let found = true; found; ) {
+      found = false;
+      for (const each of processes) {
+        if (isKnown(each) || !isKnown(byPid.get(each.parent))) continue;
+        this.known.set(each.pid, each.startedAt);
+        found = true;
+      }
+    }
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Gone meanwhile, or (EPERM) it took another user's rights: then it is among the survivors.
+    if (!isErrno(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}

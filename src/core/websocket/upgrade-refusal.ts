@@ -1,0 +1,21 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { problemOf } from '../errors/problem.js';
+import { newId } from '../ids.js';
+
+/** Answers a request to upgrade with HTTP: the same `application/problem+json` as everywhere, then the connection ends. */
+export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: unknown): void {
+  const problem = problemOf(error, newId());
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? problem.title}`,
+    'Connection: close',
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${problem.requestId}`,
+    ...(problem.status === 401 ? ['WWW-Authenticate: Bearer realm="muster"'] : []),
+  ];
+  request.resume();
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

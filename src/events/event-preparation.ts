@@ -1,0 +1,73 @@
+import canonicalize from 'canonicalize';
+import { createHash } from 'node:crypto';
+import type { z } from 'zod';
+import { newId } from '../core/ids.js';
+import type { EventDraft, EventSource } from './event-log.types.js';
+import { isKnownType, PAYLOADS } from './event-payloads.types.js';
+import { InvalidEventError } from './events.errors.js';
+
+/** A draft that only lacks its number: payload checked, made text and hashed. */
+export interface PreparedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly turn: number | null;
+  readonly source: EventSource;
+  readonly actor: string;
+  readonly occurredAt: string;
+  readonly nativeId: string | null;
+  readonly hash: string;
+  readonly payload: string;
+  /** The payload as a value, for those who project it. */
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+const TYPE = /^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$/;
+// eslint-disable-next-line no-control-regex -- NUL is what is looked for
+const NUL = /\u0000/;
+
+/** @throws InvalidEventError that names the wrong place. */
+export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
+  if (!TYPE.test(draft.type))
+    throw new InvalidEventError(`type: ${JSON.stringify(draft.type.slice(0, 64))} is not an event type`, {
+      issues: [{ path: 'type', message: 'letters, digits and _ . : / -, beginning with a letter, at most 128' }],
+    });
+  for (const [path, value] of [['id', draft.id], ['nativeId', draft.nativeId]] as const)
+    if (value !== undefined && value !== null && (value.length === 0 || value.length > 256 || NUL.test(value)))
+      throw new InvalidEventError(`${path}: must have 1 to 256 characters and no NUL`, { issues: [{ path, message: '1 to 256 characters, no NUL' }] });
+  const value = checkedPayload(draft.type, draft.payload);
+  return {
+    id: draft.id ?? newId(),
+    type: draft.type,
+    turn: draft.turn ?? null,
+    source: draft.source,
+    actor: draft.actor,
+    occurredAt: draft.occurredAt === undefined ? nowIso : normalTime(draft.occurredAt),
+    nativeId: draft.nativeId ?? null,
+    hash: contentHash(draft.type, value),
+    payload: JSON.stringify(value),
+    value,
+  };
+}
+
+/** SHA-256 over the RFC 8785 form of `{type, payload}`: two writings of the same content are one content. */
+export function contentHash(type: string, payload: object): string {
+  return createHash('sha256').update(canonicalize({ type, payload }) ?? '').digest('hex');
+}
+
+function checkedPayload(type: string, payload: object): Record<string, unknown> {
+  if (!isKnownType(type)) return { ...payload };
+  const schema: z.ZodType<Record<string, unknown>> = PAYLOADS[type];
+  const result = schema.safeParse(payload);
+  if (result.success) return result.data;
+  const issues = result.error.issues.slice(0, 20).map((issue) => ({ path: ['payload', ...issue.path].join('.'), message: issue.message }));
+  throw new InvalidEventError(`The payload of a ${type} event is wrong at ${issues.map((each) => each.path).join(', ')}`, { issues });
+}
+
+function normalTime(text: string): string {
+  const time = new Date(text);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) || Number.isNaN(time.getTime()))
+    throw new InvalidEventError(`occurredAt: ${JSON.stringify(text.slice(0, 64))} is not an ISO 8601 time`, {
+      issues: [{ path: 'occurredAt', message: 'ISO 8601 date and time' }],
+    });
+  return time.toISOString();
+}

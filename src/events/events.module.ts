@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { EventLogModule } from './event-log.module.js';
+import { EventReads } from './event-reads.service.js';
+import { EventsController } from './events.controller.js';
+import { EventsService } from './events.service.js';
+import { Feed } from './feed.service.js';
+
+/** The log and the feed, for callers. */
+@Module({
+  imports: [AuthModule, EventLogModule, SessionsModule],
+  controllers: [EventsController],
+  providers: [EventReads, EventsService, Feed],
+  exports: [EventReads, EventsService, Feed],
+})
+export class EventsModule {}

@@ -1,0 +1,124 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../core/clock.js';
+import { UnitOfWork } from '../core/database/unit-of-work.js';
+import type { Delta, OpenBlock } from './event-log.types.js';
+import { EventLog } from './event-log.service.js';
+import { EventConflictError, LogNotFoundError, SessionEndedError } from './events.errors.js';
+import { OpenBlocksStore } from './persistence/open-blocks.store.js';
+
+/** Open text is on disk at most this much later than it was heard. */
+const SAVE_EVERY_MS = 1_000;
+
+interface LiveBlock extends OpenBlock {
+  text: string;
+  readonly startedAt: string;
+}
+
+/**
+ * Streaming text before it is an event: sent on at once as a delta without a number, saved at most every second, and stored once,
+ * whole, as the `message` or `thought` with the same `blockId` (whose event id is the block id, so that it can't be stored twice).
+ */
+@Injectable()
+export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(OpenBlocks.name);
+  private readonly live = new Map<string, Map<string, LiveBlock>>();
+  private readonly dirty = new Set<LiveBlock>();
+  private readonly listeners = new Set<(delta: Delta) => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly store: OpenBlocksStore,
+    private readonly unit: UnitOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  onModuleInit(): void {
+    this.log.addProjection(async (work, sessionId, events) => {
+      for (const { type, value } of events) {
+        const { blockId } = value;
+        if ((type !== 'message' && type !== 'thought') || typeof blockId !== 'string') continue;
+        await this.store.remove(work, sessionId, blockId);
+        work.afterCommit(() => this.forget(sessionId, blockId));
+      }
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.save();
+  }
+
+  /** Adds a piece of text to a block, which opens with its first piece. */
+  write(piece: Omit<Delta, 'offset'>): void {
+    const { sessionId, blockId, turn, kind, text } = piece;
+    if (text === '') return;
+    const blocks = this.live.get(sessionId) ?? new Map<string, LiveBlock>();
+    this.live.set(sessionId, blocks);
+    const block = blocks.get(blockId) ?? { sessionId, blockId, turn, kind, text: '', startedAt: this.clock.nowIso() };
+    blocks.set(blockId, block);
+    const offset = block.text.length;
+    block.text += text;
+    this.dirty.add(block);
+    this.timer ??= setTimeout(() => void this.save(), SAVE_EVERY_MS).unref();
+    this.listeners.forEach((listener) => listener({ ...piece, offset }));
+  }
+
+  /** The open blocks of a session, as they stand. */
+  of(sessionId: string): OpenBlock[] {
+    return [...(this.live.get(sessionId)?.values() ?? [])].map(({ startedAt: _, ...block }) => block);
+  }
+
+  onDelta(listener: (delta: Delta) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** Makes messages, marked as truncated, of what a crash of the server left open. */
+  async recover(): Promise<void> {
+    for (const block of await this.store.all()) {
+      if (this.live.get(block.sessionId)?.has(block.blockId)) continue;
+      try {
+        const common = { content: [{ type: 'text' as const, text: block.text }], blockId: block.blockId, truncated: true };
+        await this.log.appendOne(block.sessionId, {
+          id: block.blockId,
+          type: block.kind,
+          turn: block.turn,
+          source: 'system',
+          actor: 'system',
+          payload: block.kind === 'message' ? { role: 'assistant', ...common } : common,
+        });
+      } catch (error) {
+        // Stored already, or nothing left to belong to: only the saved row is too much.
+        if (!(error instanceof EventConflictError || error instanceof SessionEndedError || error instanceof LogNotFoundError)) throw error;
+      }
+      await this.unit.run((work) => this.store.remove(work, block.sessionId, block.blockId));
+    }
+  }
+
+  private forget(sessionId: string, blockId: string): void {
+    const blocks = this.live.get(sessionId);
+    const block = blocks?.get(blockId);
+    if (block) this.dirty.delete(block);
+    blocks?.delete(blockId);
+    if (blocks?.size === 0) this.live.delete(sessionId);
+  }
+
+  private save(): Promise<void> {
+    this.timer = undefined;
+    this.saving = this.saving.then(async () => {
+      if (this.dirty.size === 0) return;
+      try {
+        await this.unit.run(async (work) => {
+          const blocks = [...this.dirty];
+          this.dirty.clear();
+          await this.store.save(work, blocks);
+        });
+      } catch (error) {
+        this.logger.warn({ msg: 'open text could not be saved', err: error });
+      }
+    });
+    return this.saving;
+  }
+}

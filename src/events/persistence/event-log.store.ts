@@ -1,0 +1,153 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../core/database/database.js';
+import { forUpdate, placeholders } from '../../core/database/dialect.js';
+import type { Work } from '../../core/database/work.js';
+import type { EventSource, Head, StoredEvent } from '../event-log.types.js';
+import type { PreparedEvent } from '../event-preparation.js';
+
+interface HeadRow {
+  session_id: string;
+  epoch: string;
+  last_seq: number;
+  earliest_seq: number;
+  message_count: number;
+  ended: boolean | number;
+}
+
+interface EventRow {
+  seq: number;
+  id: string;
+  turn: number | null;
+  type: string;
+  source: EventSource;
+  actor: string;
+  occurred_at: string;
+  recorded_at: string;
+  native_id: string | null;
+  payload: string | null;
+}
+
+const HEAD = 'session_id, epoch, last_seq, earliest_seq, message_count, ended';
+const EVENT = 'seq, id, turn, type, source, actor, occurred_at, recorded_at, native_id, payload';
+/** Few different sizes, so that prepared statements are found again; 12 columns each. */
+const CHUNKS = [200, 20, 1] as const;
+const IDS_A_QUERY = 500;
+
+/** The statements of the log: plain SQL over both databases, no entities, payloads as text. */
+@Injectable()
+export class EventLogStore {
+  constructor(private readonly db: Database) {}
+
+  async insertHead(work: Work, sessionId: string, epoch: string): Promise<void> {
+    await work.query(
+      'insert into session_heads (session_id, epoch, last_seq, earliest_seq, owner_epoch, message_count, ended) values (?, ?, 0, 1, 0, 0, ?)',
+      [sessionId, epoch, this.flag(false)],
+    );
+  }
+
+  async lockHead(work: Work, sessionId: string): Promise<Head | undefined> {
+    const [row] = await work.query<HeadRow>(`select ${HEAD} from session_heads where session_id = ?${forUpdate(work.dialect)}`, [sessionId]);
+    return row && headOf(row);
+  }
+
+  async findHead(sessionId: string): Promise<Head | undefined> {
+    const [row] = await this.db.query<HeadRow>(`select ${HEAD} from session_heads where session_id = ?`, [sessionId]);
+    return row && headOf(row);
+  }
+
+  async findHeads(sessionIds: readonly string[]): Promise<Head[]> {
+    const found: Head[] = [];
+    for (let at = 0; at < sessionIds.length; at += IDS_A_QUERY) {
+      const part = sessionIds.slice(at, at + IDS_A_QUERY);
+      const rows = await this.db.query<HeadRow>(`select ${HEAD} from session_heads where session_id in ${placeholders(1, part.length)}`, part);
+      found.push(...rows.map(headOf));
+    }
+    return found;
+  }
+
+  async findByIds(work: Work, sessionId: string, ids: readonly string[]): Promise<Map<string, { seq: number; hash: string }>> {
+    const found = new Map<string, { seq: number; hash: string }>();
+    for (let at = 0; at < ids.length; at += IDS_A_QUERY) {
+      const part = ids.slice(at, at + IDS_A_QUERY);
+      const rows = await work.query<{ id: string; seq: number; hash: string }>(
+        `select id, seq, hash from session_events where session_id = ? and id in ${placeholders(1, part.length)}`,
+        [sessionId, ...part],
+      );
+      for (const { id, seq, hash } of rows) found.set(id, { seq, hash });
+    }
+    return found;
+  }
+
+  async insert(work: Work, head: Head, events: readonly PreparedEvent[], recordedAt: string, ended: boolean): Promise<void> {
+    let at = 0;
+    for (const size of CHUNKS) {
+      for (; events.length - at >= size; at += size) {
+        const rows = events.slice(at, at + size);
+        const first = head.lastSeq + 1 + at;
+        await work.query(
+          `insert into session_events (session_id, ${EVENT}, hash) values ${placeholders(size, 12)}`,
+          rows.flatMap((e, index) => [
+            head.sessionId, first + index, e.id, e.turn, e.type, e.source, e.actor, e.occurredAt, recordedAt, e.nativeId, e.payload, e.hash,
+          ]),
+        );
+      }
+    }
+    await work.query('update session_heads set last_seq = ?, message_count = message_count + ?, ended = ? where session_id = ?', [
+      head.lastSeq + events.length,
+      events.filter(({ type }) => type === 'message' || type === 'input').length,
+      this.flag(ended),
+      head.sessionId,
+    ]);
+  }
+
+  async read(
+    sessionId: string,
+    { after, before, limit, types }: { after?: number; before?: number; limit: number; types?: readonly string[] },
+  ): Promise<StoredEvent[]> {
+    const conditions = ['session_id = ?'];
+    const parameters: unknown[] = [sessionId];
+    if (after !== undefined) conditions.push('seq > ?'), parameters.push(after);
+    if (before !== undefined) conditions.push('seq < ?'), parameters.push(before);
+    if (types && types.length > 0) conditions.push(`type in ${placeholders(1, types.length)}`), parameters.push(...types);
+    const isBackward = before !== undefined && after === undefined;
+    const rows = await this.db.query<EventRow>(
+      `select ${EVENT} from session_events where ${conditions.join(' and ')} order by seq ${isBackward ? 'desc' : 'asc'} limit ?`,
+      [...parameters, limit],
+    );
+    if (isBackward) rows.reverse();
+    return rows.map((row) => storedOf(sessionId, row));
+  }
+
+  async remove(work: Work, sessionId: string): Promise<void> {
+    for (const name of ['session_events', 'open_blocks', 'session_blobs', 'session_heads'])
+      await work.query(`delete from ${name} where session_id = ?`, [sessionId]);
+  }
+
+  /** better-sqlite3 binds no booleans. */
+  private flag(value: boolean): boolean | number {
+    return this.db.dialect === 'sqlite' ? Number(value) : value;
+  }
+}
+
+const headOf = (row: HeadRow): Head => ({
+  sessionId: row.session_id,
+  epoch: row.epoch,
+  lastSeq: Number(row.last_seq),
+  earliestSeq: Number(row.earliest_seq),
+  messageCount: Number(row.message_count),
+  ended: Boolean(row.ended),
+});
+
+const storedOf = (sessionId: string, row: EventRow): StoredEvent => ({
+  sessionId,
+  seq: row.seq,
+  id: row.id,
+  turn: row.turn,
+  type: row.type,
+  source: row.source,
+  actor: row.actor,
+  occurredAt: row.occurred_at,
+  recordedAt: row.recorded_at,
+  nativeId: row.native_id,
+  payload: row.payload,
+});

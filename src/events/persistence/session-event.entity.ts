@@ -1,0 +1,81 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** The head of one session's log: everything that numbering needs, apart from the wide session row. Written by the event log only. */
+@Entity('session_heads')
+export class SessionHeadEntity {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sessionId: string;
+  @Column({ type: 'varchar', length: 16 })
+  epoch: string;
+  @Column({ type: 'integer' })
+  lastSeq: number;
+  /** The first number whose payload is still kept. */
+  @Column({ type: 'integer' })
+  earliestSeq: number;
+  /** Fences out a node that no longer owns the session. */
+  @Column({ type: 'integer' })
+  ownerEpoch: number;
+  @Column({ type: 'integer' })
+  messageCount: number;
+  @Column({ type: 'boolean' })
+  ended: boolean;
+}
+
+/** One immutable event. */
+@Entity('session_events')
+@Index('uq_session_events_id', ['sessionId', 'id'], { unique: true })
+export class SessionEventEntity {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sessionId: string;
+  @PrimaryColumn({ type: 'integer' })
+  seq: number;
+  @Column({ type: 'varchar', length: 256 })
+  id: string;
+  @Column({ type: 'integer', nullable: true })
+  turn: number | null;
+  @Column({ type: 'varchar', length: 128 })
+  type: string;
+  @Column({ type: 'varchar', length: 16 })
+  source: string;
+  @Column({ type: 'varchar', length: 128 })
+  actor: string;
+  @Column({ type: 'varchar', length: 24 })
+  occurredAt: string;
+  @Column({ type: 'varchar', length: 24 })
+  recordedAt: string;
+  @Column({ type: 'varchar', length: 256, nullable: true })
+  nativeId: string | null;
+  /** SHA-256 (hex) over the RFC 8785 form of `{type, payload}`. */
+  @Column({ type: 'varchar', length: 64 })
+  hash: string;
+  /** JSON text, made once at ingest; null where retention has trimmed it. */
+  @Column({ type: 'text', nullable: true })
+  payload: string | null;
+}
+
+/** Streaming text that is not an event yet, as last saved. */
+@Entity('open_blocks')
+export class OpenBlockEntity {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sessionId: string;
+  @PrimaryColumn({ type: 'varchar', length: 128 })
+  blockId: string;
+  @Column({ type: 'integer', nullable: true })
+  turn: number | null;
+  /** `message` or `thought`. */
+  @Column({ type: 'varchar', length: 16 })
+  kind: string;
+  @Column({ name: 'body', type: 'text' })
+  text: string;
+  @Column({ type: 'varchar', length: 24 })
+  startedAt: string;
+}
+
+/** Which blobs a session's events hold. */
+@Entity('session_blobs')
+export class SessionBlobEntity {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sessionId: string;
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sha256: string;
+}

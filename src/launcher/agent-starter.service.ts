@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { statSync } from 'node:fs';
+import type { AgentProfile } from '../agents/agent-profile.types.js';
+import { AgentsService } from '../agents/agents.service.js';
+import { Access } from '../auth/access.service.js';
+import { MusterConfig } from '../config/muster-config.js';
+import { ServerAddress } from '../core/http/server-address.js';
+import { findProgram } from '../core/process/find-program.js';
+import type { SessionEntity } from '../sessions/persistence/session.entity.js';
+import { AgentMissingError, ProjectDirectoryError } from './launcher.errors.js';
+import type { LaunchSpec, RunningAgent } from './runtime.types.js';
+import { Runtimes } from './runtimes/runtimes.service.js';
+
+/** What `execvp` searches where there is no PATH. */
+const DEFAULT_PATH = '/usr/bin:/bin';
+
+export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'>;
+
+/** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
+@Injectable()
+export class AgentStarter {
+  constructor(
+    private readonly config: MusterConfig,
+    private readonly agents: AgentsService,
+    private readonly access: Access,
+    private readonly address: ServerAddress,
+    private readonly runtimes: Runtimes,
+  ) {}
+
+  /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
+  async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
+    const profile = this.agents.getOrFail(session.agent);
+    if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
+    const inherited = { ...this.config.inheritedAgentEnv, ...profile.env };
+    const [name = ''] = profile.command;
+    const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);
+    if (program === null) throw new AgentMissingError(profile);
+    const env = { ...inherited, ...(await this.ownEnvironment(session, profile)) };
+    hooks.signal.throwIfAborted();
+    return this.runtimes.of(profile.runtime).start({ session, profile, program, env, ...hooks });
+  }
+
+  /** Takes back what the agent was given. */
+  async release(sessionId: string): Promise<void> {
+    await this.access.revokeSessionKeys(sessionId);
+  }
+
+  private async ownEnvironment({ id }: SessionEntity, { name }: AgentProfile): Promise<Record<string, string>> {
+    return { MUSTER_URL: this.address.publicUrl, MUSTER_SESSION_ID: id, MUSTER_TOKEN: await this.access.giveSessionKey(id, name) };
+  }
+}

@@ -1,0 +1,256 @@
+import { client, type ClientConnection, methods, PROTOCOL_VERSION, RequestError, type RequestPermissionResponse } from '@agentclientprotocol/sdk';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deferred } from '../../core/deferred.js';
+import { shown } from '../../core/process/line-splitter.js';
+import { LineTail } from '../../core/process/line-tail.js';
+import { type EndedGroup, endGroup } from '../../core/process/process-group.js';
+import type { ProcessGroup } from '../../core/process/spawn-group.js';
+import { acpStream, isRecord, type RawMessage, type WireObserver } from './acp-wire.js';
+import {
+  type AgentDescription,
+  AgentGoneError,
+  type AgentHost,
+  AgentRequestError,
+  type ConversationRequest,
+  type HostExit,
+  type OpenedConversation,
+  type PromptAnswer,
+  type PromptBlock,
+  type SpoolConsumer,
+} from './agent-host.types.js';
+import { Spool } from './spool.js';
+import { readStderr } from './stderr-reader.js';
+
+/** How long what a dead agent wrote last may take to arrive; children of it may hold the pipe open for ever. */
+const LAST_WORDS_MS = 500;
+/** How long a cancelled prompt may take to answer before the process is ended. */
+const CANCEL_WAIT_MS = 500;
+/** Text outside of a prompt is whole after this much silence. */
+const QUIET_MS = 500;
+
+export interface HostOptions {
+  readonly id: string;
+  readonly stopGraceMs: number;
+  /** For those who look for a fault in an agent; nothing here needs a person. */
+  readonly debug: (facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A prompt that was written and not answered yet. */
+interface OpenPrompt {
+  readonly turn: number;
+  requestId: unknown;
+  readonly written: () => void;
+  readonly answered: Promise<void>;
+  readonly answer: () => void;
+}
+
+/** The {@link AgentHost} in this process, over the standard streams of a child. */
+export class InProcessAgentHost implements AgentHost, WireObserver {
+  readonly id: string;
+  readonly process: { readonly pid: number; readonly startedAt: number };
+  readonly exited: Promise<HostExit>;
+  private readonly spool: Spool;
+  private readonly tail = new LineTail();
+  private readonly connection: ClientConnection;
+  private readonly permissions = new Map<string, (response: RequestPermissionResponse) => void>();
+  private sessionId: string | undefined;
+  private prompting: OpenPrompt | undefined;
+  /** Id of the request whose answer ends a replay; `true` until it is sent. */
+  private replay: { requestId?: unknown } | undefined;
+  private quiet: NodeJS.Timeout | undefined;
+  private ending: Promise<EndedGroup> | undefined;
+
+  constructor(
+    private readonly group: ProcessGroup,
+    private readonly options: HostOptions,
+  ) {
+    this.id = options.id;
+    this.process = { pid: group.pid, startedAt: group.startedAt };
+    this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
+    const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
+    // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.
+    this.connection = client({ name: 'muster' })
+      .onRequest(methods.client.session.requestPermission, ({ params, requestId }) => {
+        const key = JSON.stringify(requestId);
+        this.spool.push({ kind: 'permission', requestId: key, request: params });
+        return new Promise<RequestPermissionResponse>((resolve) => this.permissions.set(key, resolve));
+      })
+      .onRequest('*', ({ method }) => {
+        options.debug({ msg: 'the agent asked for what is not offered', method });
+        throw RequestError.methodNotFound(method);
+      })
+      .onNotification('*', ({ method }) => options.debug({ msg: 'a notification of the agent was not understood', method }))
+      .connect(acpStream(group.stdin, group.stdout, this));
+    this.exited = this.watch(stderr);
+  }
+
+  attach(consumer: SpoolConsumer): void {
+    this.spool.attach(consumer);
+  }
+
+  async initialize(): Promise<AgentDescription> {
+    const answer = await this.request(methods.agent.initialize, {
+      protocolVersion: PROTOCOL_VERSION,
+      clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
+      clientInfo: { name: 'muster', title: 'Muster', version: '1' },
+    });
+    const { protocolVersion, agentCapabilities, agentInfo } = isRecord(answer) ? answer : {};
+    if (protocolVersion !== PROTOCOL_VERSION)
+      throw new AgentRequestError(methods.agent.initialize, 0, `it speaks version ${JSON.stringify(protocolVersion)} of the Agent Client Protocol, not ${PROTOCOL_VERSION}`);
+    const info = isRecord(agentInfo) ? agentInfo : {};
+    return { capabilities: isRecord(agentCapabilities) ? agentCapabilities : {}, name: textOrNull(info['name']), version: textOrNull(info['version']) };
+  }
+
+  async newConversation(request: ConversationRequest): Promise<OpenedConversation> {
+    const answer = await this.request(methods.agent.session.new, { ...request });
+    const sessionId = isRecord(answer) ? textOrNull(answer['sessionId']) : null;
+    if (sessionId === null) throw new AgentRequestError(methods.agent.session.new, 0, 'its answer to session/new has no sessionId');
+    this.sessionId = sessionId;
+    return { ...(isRecord(answer) ? answer : {}), sessionId };
+  }
+
+  async resumeConversation(sessionId: string, how: 'resume' | 'load', request: ConversationRequest): Promise<OpenedConversation> {
+    this.sessionId = sessionId;
+    this.replay = {};
+    try {
+      const answer = await this.request(how === 'load' ? methods.agent.session.load : methods.agent.session.resume, { sessionId, ...request });
+      return { ...(isRecord(answer) ? answer : {}), sessionId };
+    } finally {
+      this.replay = undefined;
+    }
+  }
+
+  async setMode(modeId: string): Promise<void> {
+    await this.request(methods.agent.session.setMode, { sessionId: this.sessionId, modeId });
+  }
+
+  async setConfigOption(configId: string, value: string): Promise<void> {
+    await this.request(methods.agent.session.setConfigOption, { sessionId: this.sessionId, configId, value });
+  }
+
+  async prompt(turn: number, content: readonly PromptBlock[]): Promise<void> {
+    if (this.prompting) throw new Error('a prompt is under way already');
+    const written = deferred();
+    const answered = deferred();
+    this.prompting = { turn, requestId: undefined, written: written.resolve, answered: answered.promise, answer: answered.resolve };
+    clearTimeout(this.quiet);
+    this.spool.push({ kind: 'prompt-started', turn, text: content.map(({ text }) => (typeof text === 'string' ? text : '')).join('') });
+    const response = this.request(methods.agent.session.prompt, { sessionId: this.sessionId, prompt: content });
+    // The answer itself is taken off the wire, in its place among the updates; here only the end of the connection matters.
+    await Promise.race([written.promise, response]);
+    response.catch((error: unknown) => this.options.debug({ msg: 'a prompt was not answered with success', err: error }));
+  }
+
+  async cancel(): Promise<void> {
+    for (const requestId of this.permissions.keys()) this.decide(requestId, null);
+    if (!this.prompting || this.connection.signal.aborted) return;
+    await this.connection.agent.notify(methods.agent.session.cancel, { sessionId: this.sessionId ?? '' }).catch((error: unknown) => {
+      this.options.debug({ msg: 'a cancellation could not be sent', err: error });
+    });
+  }
+
+  decide(requestId: string, optionId: string | null): void {
+    const answer = this.permissions.get(requestId);
+    this.permissions.delete(requestId);
+    answer?.({ outcome: optionId === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId } });
+  }
+
+  async stop(): Promise<HostExit> {
+    if (!this.ending && this.prompting) {
+      const { answered } = this.prompting;
+      await Promise.race([this.cancel().then(() => answered), this.group.exited, sleep(CANCEL_WAIT_MS, undefined, { ref: false })]);
+    }
+    await this.end();
+    return this.exited;
+  }
+
+  received(message: RawMessage): boolean {
+    if (message['method'] === methods.client.session.update && !('id' in message)) {
+      this.updated(message['params']);
+      return true;
+    }
+    if ('method' in message) return false;
+    if (this.replay && message['id'] === this.replay.requestId) this.replay = undefined;
+    if (this.prompting && message['id'] === this.prompting.requestId) this.finished(this.prompting, message);
+    return false;
+  }
+
+  sending(message: RawMessage): void {
+    const { method, id } = message;
+    if (method === methods.agent.session.prompt && this.prompting) this.prompting.requestId = id;
+    if ((method === methods.agent.session.load || method === methods.agent.session.resume) && this.replay) this.replay.requestId = id;
+  }
+
+  sent({ method }: RawMessage): void {
+    if (method === methods.agent.session.prompt) this.prompting?.written();
+  }
+
+  noise(line: { text: string; dropped: number }): void {
+    this.spool.push({ kind: 'output', stream: 'stdout', text: shown({ text: line.text.slice(0, 8_192), dropped: line.dropped + Math.max(0, line.text.length - 8_192) }) });
+  }
+
+  room(): Promise<void> {
+    return this.spool.room();
+  }
+
+  private updated(params: unknown): void {
+    const { sessionId, update } = isRecord(params) ? params : {};
+    if (this.replay) return;
+    if (this.sessionId !== undefined && sessionId !== this.sessionId) return this.options.debug({ msg: 'an update of another conversation', sessionId });
+    this.spool.push({ kind: 'update', update });
+    clearTimeout(this.quiet);
+    if (!this.prompting) this.quiet = setTimeout(() => this.spool.push({ kind: 'quiet' }), QUIET_MS).unref();
+  }
+
+  private finished({ turn, answer }: OpenPrompt, message: RawMessage): void {
+    this.prompting = undefined;
+    for (const requestId of this.permissions.keys()) this.decide(requestId, null);
+    this.spool.push({ kind: 'prompt-finished', turn, answer: answerOf(message) });
+    answer();
+  }
+
+  private async request(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown> {
+    try {
+      return await this.connection.agent.request<unknown>(method, params);
+    } catch (error) {
+      if (error instanceof RequestError) throw new AgentRequestError(method, error.code, error.message, error.data);
+      throw new AgentGoneError(`the agent is gone: ${method} was not answered`, { cause: error });
+    }
+  }
+
+  /** Sees to it that the end is one: of the whole group, with all that was said before it, told once. */
+  private async watch(stderr: Promise<void>): Promise<HostExit> {
+    // An agent that hangs up without ending can never be heard again.
+    const hungUp = this.connection.closed.then(() => Promise.race([this.group.exited, sleep(LAST_WORDS_MS, undefined, { ref: false })]));
+    void hungUp.then(() => this.end());
+    const exit = await this.group.exited;
+    const read = Promise.all([this.connection.closed, stderr]);
+    await Promise.race([read, sleep(LAST_WORDS_MS)]);
+    const { survivors } = await this.end();
+    for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
+    await read;
+    clearTimeout(this.quiet);
+    const ended: HostExit = { ...exit, stderr: this.tail.text, survivors };
+    this.prompting?.written();
+    this.spool.push({ kind: 'exit', ...ended });
+    await this.spool.taken();
+    return ended;
+  }
+
+  private end(): Promise<EndedGroup> {
+    this.ending ??= endGroup(this.process, { graceMs: this.options.stopGraceMs });
+    return this.ending;
+  }
+}
+
+function answerOf(message: RawMessage): PromptAnswer {
+  const { result, error } = message;
+  if (isRecord(error)) {
+    const { code, message: text, data } = error;
+    return { error: { code: typeof code === 'number' ? code : 0, message: textOrNull(text) ?? 'the agent gave no reason', data } };
+  }
+  const { stopReason, usage } = isRecord(result) ? result : {};
+  return { stopReason: textOrNull(stopReason) ?? 'end_turn', usage };
+}
+
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);

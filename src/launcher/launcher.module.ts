@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { AgentsModule } from '../agents/agents.module.js';
+import { AuthModule } from '../auth/auth.module.js';
+import { EventLogModule } from '../events/event-log.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { AgentStarter } from './agent-starter.service.js';
+import { BootReconciliation } from './boot-reconciliation.service.js';
+import { Launcher } from './launcher.service.js';
+import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
+import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
+import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
+import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
+import { StopWhenStopRequestedListener } from './listeners/stop-when-stop-requested.listener.js';
+import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
+import { ProcessRuntime } from './runtimes/process/process.runtime.js';
+import { Runtimes } from './runtimes/runtimes.service.js';
+import { SessionRecorder } from './session-recorder.service.js';
+
+@Module({
+  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule],
+  providers: [
+    AcpRuntime,
+    AgentStarter,
+    BootReconciliation,
+    EndWhenSessionDeletedListener,
+    InterruptWhenInterruptRequestedListener,
+    LaunchWhenSessionCreatedListener,
+    Launcher,
+    ProcessRuntime,
+    PromptWhenInputAcceptedListener,
+    Runtimes,
+    SessionRecorder,
+    StopWhenStopRequestedListener,
+  ],
+  exports: [Launcher],
+})
+export class LauncherModule {}

@@ -1,0 +1,113 @@
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MusterConfig } from '../config/muster-config.js';
+import { deferred } from '../core/deferred.js';
+import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
+import { EventBus } from '../core/event-bus/event-bus.js';
+import { isLive } from '../sessions/session.state.js';
+import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
+import { AgentStarter } from './agent-starter.service.js';
+import { BootReconciliation } from './boot-reconciliation.service.js';
+import { type EndRequest, SessionDriver } from './session-driver.js';
+
+/** What ending an agent takes beyond its grace: its last words, the kill, the log. */
+const STOP_MARGIN_MS = 5_000;
+
+interface Driven {
+  readonly driver: SessionDriver;
+  readonly over: Promise<void>;
+}
+
+/**
+ * Has one driver for each session it works for. What is asked of it is handed over at once: nobody waits for an agent. Nothing is done
+ * before the sessions of an earlier life of this server are settled.
+ */
+@Injectable()
+export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Launcher.name);
+  private readonly driven = new Map<string, Driven>();
+  private readonly ready = deferred();
+  private stopping: Promise<void> | undefined;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    private readonly config: MusterConfig,
+    private readonly lifecycle: SessionLifecycle,
+    private readonly starter: AgentStarter,
+    private readonly reconciliation: BootReconciliation,
+    private readonly bus: EventBus,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.reconciliation.run();
+    this.unsubscribe = this.bus.subscribe((event) => this.hear(event));
+    this.ready.resolve();
+    await this.takeUpQueued();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  /** Launches a session that is queued, or hands its next input to its agent. */
+  drive(sessionId: string): void {
+    const driven = this.driven.get(sessionId);
+    if (driven) return driven.driver.ring();
+    if (this.stopping) return;
+    const driver = new SessionDriver(sessionId, this.lifecycle, this.starter);
+    const over = this.ready.promise.then(() => driver.run()).finally(() => this.driven.delete(sessionId));
+    this.driven.set(sessionId, { driver, over });
+  }
+
+  /** Ends the turn under way, if it was when this was asked for, at `position` of the feed. */
+  interrupt(sessionId: string, position: number): void {
+    this.driven.get(sessionId)?.driver.interrupt(position);
+  }
+
+  /** Ends a session's agent, and then the session. */
+  end(sessionId: string, request: EndRequest): void {
+    const driven = this.driven.get(sessionId);
+    if (driven) return driven.driver.end(request);
+    if (request.kind === 'stop') void this.endUndriven(sessionId, request.reason);
+  }
+
+  /** Ends all agents; their sessions are `lost` then, to be resumed. Resolves within the agents' grace and five seconds. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopAll();
+    return this.stopping;
+  }
+
+  private async stopAll(): Promise<void> {
+    const all = [...this.driven.values()];
+    all.forEach(({ driver }) => driver.end({ kind: 'shutdown', reason: 'the server was shut down' }));
+    this.ready.resolve();
+    const boundMs = this.config.agentStopGraceMs + STOP_MARGIN_MS;
+    const isDone = await Promise.race([Promise.all(all.map(({ over }) => over)).then(() => true), sleep(boundMs, false, { ref: false })]);
+    this.unsubscribe?.();
+    if (!isDone) this.logger.error({ msg: 'not all agents ended in time', sessions: [...this.driven.keys()] });
+  }
+
+  /** Only what is committed in this process matters here: our own moves, heard before the call that made them returns. */
+  private hear(event: DomainEvent): void {
+    if (event.name !== 'session.status-changed' || event.sessionId === null || !('to' in event.data)) return;
+    const { from, to } = event.data;
+    if (to === 'running' && (from === 'starting' || from === 'idle')) this.driven.get(event.sessionId)?.driver.turnBegan(event.position);
+  }
+
+  /** Queued sessions whose event was handled by a life of this server that ended before it claimed them. */
+  private async takeUpQueued(): Promise<void> {
+    for (const { id, launch, runtime } of await this.lifecycle.findIn(['queued']))
+      if (runtime !== 'external' && (launch || (await this.lifecycle.hasWaitingInput(id)))) this.drive(id);
+  }
+
+  /** A session that nobody works for (a command between turns, after a restart) ends at once. */
+  private async endUndriven(sessionId: string, reason: string): Promise<void> {
+    try {
+      await this.ready.promise;
+      const session = await this.lifecycle.find(sessionId);
+      if (session && isLive(session.status) && session.status !== 'queued') await this.lifecycle.processGone(sessionId, 'stopped', { reason });
+    } catch (error) {
+      this.logger.error({ msg: 'a session could not be ended', sessionId, err: error });
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import type { AgentProfile } from '../agents/agent-profile.types.js';
+import type { ProcessIdentity } from '../core/process/proc-stat.js';
+import type { ContentBlock } from '../events/event-payloads.types.js';
+import type { SessionEntity } from '../sessions/persistence/session.entity.js';
+
+/** How a process ended: exactly one of code and signal is set. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last lines of its stderr. */
+  readonly stderr: string;
+}
+
+export interface RuntimeCapabilities {
+  readonly interrupt: boolean;
+  /** It can go on with an earlier conversation of its own. */
+  readonly resume: boolean;
+}
+
+/** What a turn came to. */
+export interface TurnOutcome {
+  readonly state: 'completed' | 'failed' | 'cancelled';
+  readonly stopReason?: string;
+  readonly error?: string;
+  /** How the process of that turn ended, where a turn is a process. */
+  readonly exit?: ProcessExit;
+}
+
+/** What a runtime needs to start an agent. */
+export interface LaunchSpec {
+  readonly session: SessionEntity;
+  readonly profile: AgentProfile;
+  /** Absolute path of the profile's program. */
+  readonly program: string;
+  /** The whole environment of the process: nothing else is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Told of each process before it is spoken to, and null when there is none any more: what is not noted can't be ended after a crash. */
+  readonly onProcess: (process: ProcessIdentity | null) => Promise<void>;
+  /** Told of the agent's own id of the conversation, where it has one. */
+  readonly onAgentSession: (agentSessionId: string) => Promise<void>;
+  /** Gives up the start: what was started is ended, and the start rejects. */
+  readonly signal: AbortSignal;
+}
+
+/** One prompt for an agent. */
+export interface TurnRequest {
+  readonly turn: number;
+  readonly content: readonly ContentBlock[];
+  /** A mode to change to before, where the input names one. */
+  readonly agentMode: string | null;
+  /** Called once, when the agent has the prompt. */
+  readonly onDelivered: () => void;
+}
+
+/** A started agent. What it does is reported through the session log, not through here. */
+export interface RunningAgent {
+  readonly capabilities: RuntimeCapabilities;
+  /** One turn; resolves when it is over, and everything it reported is in the log. @throws where the agent is gone: see {@link exited} */
+  prompt(request: TurnRequest): Promise<TurnOutcome>;
+  /** Asks the turn under way to end; its prompt resolves `cancelled`. Does nothing between turns. */
+  interrupt(): Promise<void>;
+  /** Ends the whole process group, verified; resolves when all it said is in the log. Null where no process ran. */
+  stop(): Promise<ProcessExit | null>;
+  /** Resolves when the process is gone, however that came about, and all it said is in the log. Never, where it has one only in turns. */
+  readonly exited: Promise<ProcessExit>;
+}
+
+export interface Runtime {
+  readonly kind: 'acp' | 'process';
+  /** @throws DomainError with a remedy where the agent can't be started */
+  start(spec: LaunchSpec): Promise<RunningAgent>;
+}

@@ -1,0 +1,123 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentProfile } from '../../../agents/agent-profile.types.js';
+import { type Line, LineSplitter, shown } from '../../../core/process/line-splitter.js';
+import { LineTail } from '../../../core/process/line-tail.js';
+import { endGroup } from '../../../core/process/process-group.js';
+import { type ProcessGroup } from '../../../core/process/spawn-group.js';
+import { lastLines } from '../../launcher.errors.js';
+import type { ProcessExit, TurnOutcome } from '../../runtime.types.js';
+import { ClaudeStream } from './claude-stream.js';
+import { CodexStream } from './codex-stream.js';
+import { logEvent, type StreamEvent, type StreamTranslator } from './stream-translator.js';
+
+/** Longer lines of plain output are cut: they are for people. */
+const MAX_TEXT_BYTES = 8 * 1024;
+const MAX_RECORD_BYTES = 32 * 1024 * 1024;
+/** What a dead program wrote last arrives in this time; children of it may hold the pipe open for ever. */
+const LAST_WORDS_MS = 500;
+
+const TRANSLATORS: Readonly<Record<AgentProfile['output'], (() => StreamTranslator) | null>> = {
+  text: null,
+  'claude-stream-json': () => new ClaudeStream(),
+  'codex-json': () => new CodexStream(),
+};
+
+export interface ProcessTurnOptions {
+  readonly output: AgentProfile['output'];
+  readonly stopGraceMs: number;
+  /** Stores events, in order; the program is not read on while it waits. */
+  readonly record: (events: readonly StreamEvent[]) => Promise<void>;
+}
+
+/** One run of a program, for one turn. */
+export class ProcessTurn {
+  private readonly tail = new LineTail();
+  private readonly translator: StreamTranslator | null;
+  private isInterrupted = false;
+
+  constructor(
+    private readonly group: ProcessGroup,
+    private readonly options: ProcessTurnOptions,
+  ) {
+    this.translator = TRANSLATORS[options.output]?.() ?? null;
+  }
+
+  get agentSessionId(): string | null {
+    return this.translator?.agentSessionId ?? null;
+  }
+
+  /** Reads all the program says, until its whole group has ended. */
+  async run(): Promise<TurnOutcome> {
+    const maxBytes = this.translator ? MAX_RECORD_BYTES : MAX_TEXT_BYTES;
+    const outputs = Promise.all([
+      this.read(this.group.stdout, maxBytes, (line) => this.understand(line)),
+      this.read(this.group.stderr, MAX_TEXT_BYTES, (line) => this.hear(line)),
+    ]);
+    outputs.catch(() => undefined);
+    const exit = await this.group.exited;
+    const isRead = await Promise.race([outputs.then(() => true), sleep(LAST_WORDS_MS, false)]);
+    await this.end();
+    // Whatever held the output open is gone now; what is in the pipe is still read.
+    if (!isRead) await Promise.race([outputs, sleep(LAST_WORDS_MS)]);
+    for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
+    await outputs;
+    return this.outcome({ ...exit, stderr: this.tail.text });
+  }
+
+  async interrupt(): Promise<void> {
+    this.isInterrupted = true;
+    await this.end();
+  }
+
+  private async end(): Promise<void> {
+    const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs });
+    if (survivors.length > 0) await this.options.record([logEvent('error', `processes that can not be ended: ${survivors.join(', ')}`)]);
+  }
+
+  private async read(stream: Readable, maxBytes: number, understand: (line: Line) => StreamEvent[]): Promise<void> {
+    const splitter = new LineSplitter(maxBytes);
+    const chunks: AsyncIterable<Buffer> = stream;
+    try {
+      for await (const chunk of chunks) await this.options.record(splitter.push(chunk).flatMap(understand));
+    } catch (error) {
+      // Closed by us, because somebody outside of the group held it open.
+      if (!stream.destroyed || !isPrematureClose(error)) throw error;
+    }
+    await this.options.record(splitter.flush().flatMap(understand));
+  }
+
+  private understand(line: Line): StreamEvent[] {
+    if (line.text.trim() === '') return [];
+    const record = this.translator && line.dropped === 0 ? recordOf(line.text) : null;
+    if (this.translator && record) return this.translator.translate(record);
+    const text = shown({ text: line.text.slice(0, MAX_TEXT_BYTES), dropped: line.dropped + Math.max(0, line.text.length - MAX_TEXT_BYTES) });
+    return [{ type: 'log', payload: { level: 'info', text, stream: 'stdout' } }];
+  }
+
+  private hear(line: Line): StreamEvent[] {
+    this.tail.push(line.text);
+    return line.text.trim() === '' ? [] : [{ type: 'log', payload: { level: 'warn', text: shown(line), stream: 'stderr' } }];
+  }
+
+  /** The last record decides, where there are records: exit code 0 alone is not success then. */
+  private outcome(exit: ProcessExit): TurnOutcome {
+    if (this.isInterrupted) return { state: 'cancelled', stopReason: 'cancelled', exit };
+    const verdict = this.translator?.verdict;
+    if (verdict && !verdict.isSuccess) return { state: 'failed', error: verdict.error ?? 'the agent reported a failure', exit };
+    if (exit.code !== 0) return { state: 'failed', error: `the command ended with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`, exit };
+    if (this.translator && !verdict) return { state: 'failed', error: `the command ended without telling a result${lastLines(exit.stderr)}`, exit };
+    return { state: 'completed', stopReason: verdict?.stopReason ?? 'end_turn', exit };
+  }
+}
+
+function recordOf(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value)) : null;
+  } catch {
+    return null;
+  }
+}
+
+const isPrematureClose = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';

@@ -1,0 +1,29 @@
+import { ApiKeyEntity } from '../auth/persistence/api-key.entity.js';
+import type { Schema } from '../core/database/data-source.js';
+import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
+import { blobSchema } from '../events/persistence/blob.entity.js';
+import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
+import { WorkspaceEntity, WorkspaceMemberEntity } from '../workspaces/persistence/workspace.entity.js';
+import { Ground1795168800000 } from './1795168800000-ground.migration.js';
+
+/** Everything that is stored, and the way it came to be. */
+export const schema: Schema = {
+  entities: (dialect) => [
+    ApiKeyEntity,
+    InputEntity,
+    ListenerCursorEntity,
+    OpenBlockEntity,
+    OutboxCounterEntity,
+    OutboxEntity,
+    SessionBlobEntity,
+    SessionEntity,
+    SessionEventEntity,
+    SessionHeadEntity,
+    TurnEntity,
+    WorkspaceEntity,
+    WorkspaceMemberEntity,
+    blobSchema(dialect),
+  ],
+  migrations: [Ground1795168800000],
+};

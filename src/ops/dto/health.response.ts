@@ -1,0 +1,10 @@
+export class HealthResponse {
+  /** `ok`, or `unavailable` with the reason in `checks`. @example 'ok' */
+  status: string;
+  /** @example '0.1.0' */
+  version: string;
+  /** Seconds since the start. @example 3600 */
+  uptimeS: number;
+  /** What was looked at. @example { "database": "ok" } */
+  checks: Record<string, string>;
+}

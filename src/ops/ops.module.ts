@@ -1,0 +1,10 @@
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { EventLogModule } from '../events/event-log.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { Health } from './health.service.js';
+import { Metrics } from './metrics.service.js';
+import { OpsController } from './ops.controller.js';
+
+@Module({ imports: [AuthModule, EventLogModule, SessionsModule], controllers: [OpsController], providers: [Health, Metrics], exports: [Health] })
+export class OpsModule {}

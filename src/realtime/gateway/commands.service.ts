@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { SessionCreation } from '../../sessions/session-creation.service.js';
+import { InputAcceptedResponse, SessionResponse } from '../../sessions/dto/session.response.js';
+import { SessionStops } from '../../sessions/session-stops.service.js';
+import { SessionsService } from '../../sessions/sessions.service.js';
+import { outFrame } from '../frames.types.js';
+import { type Command, command, formCommand } from './command.js';
+import { APPEND, PING, SESSION_CREATE, SESSION_INPUT, SESSION_INTERRUPT, SESSION_STOP, SUBSCRIBE, UNSUBSCRIBE } from './command-specs.js';
+import { feedTarget, scopeTarget, sessionTarget } from './subscriptions.js';
+
+/** What carries out each frame that clients send, but for `auth`, which is the connection's own. */
+@Injectable()
+export class Commands {
+  private readonly byType: ReadonlyMap<string, Command>;
+
+  constructor(
+    private readonly sessions: SessionsService,
+    private readonly creation: SessionCreation,
+    private readonly stops: SessionStops,
+  ) {
+    const all = [...this.realtime(), ...this.lifecycle()];
+    this.byType = new Map(all.map((each) => [each.spec.type, each]));
+  }
+
+  get types(): string[] {
+    return [...this.byType.keys()];
+  }
+
+  find(type: string): Command | undefined {
+    return this.byType.get(type);
+  }
+
+  private realtime(): Command[] {
+    return [
+      command(PING, async ({ id }) => ({ frame: outFrame({ type: 'pong', ...(id === undefined ? {} : { id }) }) })),
+      command(SUBSCRIBE, ({ subscriptions, id }, fields) =>
+        'feed' in fields ? subscriptions.toFeed(fields, id) : 'sessionId' in fields ? subscriptions.toSession(fields.sessionId, fields, id) : subscriptions.toScope(fields),
+      ),
+      command(UNSUBSCRIBE, async ({ subscriptions }, fields) => subscriptions.end('subscription' in fields ? fields : { target: targetOf(fields) })),
+      command(APPEND, async ({ appends }, { sessionId, events }) => ({ data: { results: await appends.append(sessionId, events) } })),
+    ];
+  }
+
+  private lifecycle(): Command[] {
+    return [
+      formCommand(SESSION_CREATE, async ({ principal }, _fields, form) => ({ data: { session: SessionResponse.of(await this.creation.create(principal, form)) } })),
+      formCommand(SESSION_INPUT, async ({ principal }, { sessionId }, form) => ({
+        data: { ...InputAcceptedResponse.of(await this.sessions.input(principal, sessionId, form)) },
+      })),
+      command(SESSION_INTERRUPT, async ({ principal }, { sessionId }) => ({
+        data: { session: SessionResponse.of(await this.sessions.interrupt(principal, sessionId)) },
+      })),
+      command(SESSION_STOP, async ({ principal }, { sessionId }) => {
+        const { view, isEnded } = await this.stops.stop(principal, sessionId);
+        return { data: { session: SessionResponse.of(view), isEnded } };
+      }),
+    ];
+  }
+}
+
+type Target = { sessionId: string } | { all: true } | { feed: true; workspaceId?: string } | { workspaceId: string };
+
+const targetOf = (fields: Target): string =>
+  'sessionId' in fields ? sessionTarget(fields.sessionId) : 'feed' in fields ? feedTarget(fields.workspaceId) : scopeTarget('all' in fields ? undefined : fields.workspaceId);

@@ -1,0 +1,88 @@
+import { Turns } from '../../core/database/turns.js';
+import { type OutFrame, outFrame } from '../frames.types.js';
+import type { RealtimeLimits } from '../realtime-limits.js';
+
+/**
+ * Where the frames of one connection go: a WebSocket or an SSE response. Bounded: who sends more than a few frames asks
+ * {@link isCongested} first and waits for {@link drained}; a connection that takes nothing for `stallMs` meanwhile is closed.
+ */
+export abstract class Outlet {
+  isClosed = false;
+  /** Pages of the log are read for one reader of the connection at a time. */
+  readonly turns = new Turns();
+  /** Counts what the peer took while more was waiting. */
+  progress = 0;
+  private isNotedSlow = false;
+  private readonly waiting = new Set<() => void>();
+  private readonly closers = new Set<() => void>();
+  private stall: NodeJS.Timeout | undefined;
+
+  constructor(protected readonly limits: Pick<RealtimeLimits, 'liveBytes' | 'stallMs'>) {}
+
+  /** Bytes that were sent and not yet taken. */
+  abstract get buffered(): number;
+  protected abstract transmit(frame: OutFrame, taken: () => void): void;
+  /** Ends the connection because its peer takes nothing. */
+  protected abstract closeSlow(): void;
+
+  get isCongested(): boolean {
+    return this.buffered > this.limits.liveBytes;
+  }
+
+  send(frame: OutFrame): void {
+    if (!this.isClosed) this.transmit(frame, this.taken);
+  }
+
+  /** Tells the reader once that it fell behind; again only after it had caught up. */
+  noteSlow(): void {
+    if (this.isNotedSlow) return;
+    this.isNotedSlow = true;
+    this.send(outFrame({ type: 'slow' }));
+  }
+
+  /** Resolves when at most half of what makes a connection slow is waiting, or it is closed. */
+  async drained(): Promise<void> {
+    if (this.isClosed || !this.isCongested) {
+      this.isNotedSlow = false;
+      return;
+    }
+    this.watchStall();
+    await new Promise<void>((resolve) => this.waiting.add(resolve));
+  }
+
+  /** `closer` is called once when the connection is gone, at once where it is. */
+  onClose(closer: () => void): void {
+    if (this.isClosed) closer();
+    else this.closers.add(closer);
+  }
+
+  /** To be called by whoever owns the connection when it is gone. */
+  closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearTimeout(this.stall);
+    this.release();
+    this.closers.forEach((closer) => closer());
+    this.closers.clear();
+  }
+
+  private readonly taken = (): void => {
+    if (this.waiting.size === 0) return;
+    this.progress += 1;
+    if (this.buffered > this.limits.liveBytes / 2) return this.watchStall();
+    clearTimeout(this.stall);
+    this.isNotedSlow = false;
+    this.release();
+  };
+
+  private release(): void {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    waiting.forEach((resolve) => resolve());
+  }
+
+  private watchStall(): void {
+    clearTimeout(this.stall);
+    this.stall = setTimeout(() => this.closeSlow(), this.limits.stallMs).unref();
+  }
+}

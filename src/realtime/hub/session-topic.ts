@@ -1,0 +1,162 @@
+import type { CommittedEvents, Delta } from '../../events/event-log.types.js';
+import { PAYLOADS } from '../../events/event-payloads.types.js';
+import type { SessionStatus } from '../../sessions/session.types.js';
+import { type OutFrame, outFrame } from '../frames.types.js';
+import type { RealtimeLimits } from '../realtime-limits.js';
+import { type EventsFrame, framesOf, type LogName, toWire, type WireEvent } from './event-frames.js';
+import { Tail } from './tail.js';
+
+export type EndStatus = SessionStatus | 'deleted';
+
+/** A delta as a frame, with what a reader needs to see whether it follows. */
+export interface DeltaFrame extends OutFrame {
+  readonly delta: Delta;
+}
+
+/** Who is live on a session: gets every frame in order and decides itself whether it follows what it has. */
+export interface LiveReader {
+  takeEvents(frame: EventsFrame): void;
+  takeDelta(frame: DeltaFrame): void;
+  /** The log was heard to end here; nothing comes behind it. */
+  takeEnd(): void;
+  /** The log is numbered anew: nothing that was sent counts any more. */
+  takeNewEpoch(): void;
+}
+
+type Pending = { readonly event: WireEvent } | { readonly delta: Delta };
+
+/**
+ * One session as this node hears it, for as long as somebody watches: gathers bursts, builds each frame once and gives it to all
+ * live readers. What it hears is a hint; a reader that finds a gap reads the log.
+ */
+export class SessionTopic {
+  readonly readers = new Set<LiveReader>();
+  end: { readonly seq: number; readonly status: EndStatus } | undefined;
+  /** How many hold on to this topic, live or not. */
+  private users = 0;
+  private readonly tail: Tail<WireEvent>;
+  private pending: Pending[] = [];
+  private flushedAt = Number.NEGATIVE_INFINITY;
+  private cancelFlush: (() => void) | undefined;
+
+  constructor(
+    readonly log: LogName,
+    readonly limits: RealtimeLimits,
+    private readonly onUnused: () => void,
+  ) {
+    this.tail = new Tail(limits.tailEvents, limits.tailBytes);
+  }
+
+  acquire(): void {
+    this.users += 1;
+  }
+  release(): void {
+    this.users -= 1;
+    if (this.users > 0) return;
+    this.cancelFlush?.();
+    this.onUnused();
+  }
+
+  /** The last number heard of; undefined where nothing was heard since the topic was made. */
+  get heard(): number | undefined {
+    return this.tail.end;
+  }
+
+  /** The events heard behind `seq`, or undefined where the log has to be read for them. */
+  heardAfter(seq: number): WireEvent[] | undefined {
+    return this.tail.end === undefined || seq >= this.tail.end ? [] : this.tail.after(seq);
+  }
+
+  hear({ epoch, prev, events, ended }: CommittedEvents): void {
+    if (epoch !== this.log.epoch) {
+      [...this.readers].forEach((reader) => reader.takeNewEpoch());
+      return;
+    }
+    const heard = this.tail.end;
+    // Behind a gap, or out of order: what is missing is in the log, and readers will see that it does not follow.
+    if (heard !== undefined && prev > heard) {
+      this.flush();
+      this.tail.reset(prev);
+    }
+    for (const event of events) {
+      if (heard !== undefined && event.seq <= heard) continue;
+      const wire = toWire(event);
+      this.tail.push(wire.seq, wire, wire.bytes);
+      this.pending.push({ event: wire });
+    }
+    const last = prev + events.length;
+    if (!ended) this.end = undefined;
+    else if (!this.end) {
+      const status = events.findLast(({ type }) => type === 'status')?.payload;
+      const to = status ? PAYLOADS.status.shape.to.safeParse(fieldOf(JSON.parse(status), 'to')).data : undefined;
+      if (to) this.end = { seq: last, status: to };
+    }
+    this.schedule();
+  }
+
+  hearDelta(delta: Delta): void {
+    const last = this.pending.at(-1);
+    if (last && 'delta' in last && last.delta.blockId === delta.blockId && last.delta.offset + last.delta.text.length === delta.offset)
+      this.pending[this.pending.length - 1] = { delta: { ...last.delta, text: last.delta.text + delta.text } };
+    else this.pending.push({ delta });
+    this.schedule();
+  }
+
+  /** Told from elsewhere (the row, the feed) that the log ends at `seq`. */
+  markEnded(seq: number, status: EndStatus): void {
+    if (status !== 'deleted' && this.end) return;
+    this.end = { seq, status };
+    this.flush();
+    [...this.readers].forEach((reader) => reader.takeEnd());
+  }
+
+  /** Gives everything heard so far to the live readers, now. */
+  flush(): void {
+    this.cancelFlush?.();
+    this.cancelFlush = undefined;
+    this.flushedAt = performance.now();
+    const pending = this.pending;
+    this.pending = [];
+    for (let at = 0; at < pending.length; ) {
+      const run: WireEvent[] = [];
+      for (let next = pending[at]; next && 'event' in next && follows(run, next.event); next = pending[++at]) run.push(next.event);
+      if (run[0]) this.sendEvents(framesOf(this.log, run[0].seq - 1, run, this.limits));
+      const next = pending[at];
+      if (next && 'delta' in next) {
+        this.sendDelta(next.delta);
+        at += 1;
+      }
+    }
+    if (this.end) [...this.readers].forEach((reader) => reader.takeEnd());
+  }
+
+  private sendEvents(frames: readonly EventsFrame[]): void {
+    for (const frame of frames) for (const reader of [...this.readers]) reader.takeEvents(frame);
+  }
+
+  private sendDelta(delta: Delta): void {
+    const frame: DeltaFrame = { ...deltaFrame(delta), delta };
+    for (const reader of [...this.readers]) reader.takeDelta(frame);
+  }
+
+  /** The first of a burst goes with the end of this turn of the event loop, the rest within `coalesceMs`. */
+  private schedule(): void {
+    if (this.pending.length >= this.limits.frameEvents) return this.flush();
+    if (this.cancelFlush || this.users === 0) return;
+    const wait = this.limits.coalesceMs - (performance.now() - this.flushedAt);
+    if (wait <= 0) {
+      const immediate = setImmediate(() => this.flush());
+      this.cancelFlush = () => clearImmediate(immediate);
+    } else {
+      const timer = setTimeout(() => this.flush(), wait);
+      this.cancelFlush = () => clearTimeout(timer);
+    }
+  }
+}
+
+export const deltaFrame = ({ sessionId, turn, blockId, kind, offset, text }: Delta): OutFrame =>
+  outFrame({ type: 'delta', sessionId, turn, blockId, kind, offset, text });
+
+const follows = (run: readonly WireEvent[], event: WireEvent): boolean => run.length === 0 || run.at(-1)?.seq === event.seq - 1;
+
+const fieldOf = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined);

@@ -1,0 +1,57 @@
+import type { ServerResponse } from 'node:http';
+import type { OutFrame } from '../frames.types.js';
+import { Outlet } from '../hub/outlet.js';
+import type { RealtimeLimits } from '../realtime-limits.js';
+
+/**
+ * A response of server-sent events as outlet: `event:` is the type of the frame, `data:` the frame, and `id:` the cursor behind
+ * it, on those frames only that carry something to go on from. Not Nest's `@Sse`: that numbers per connection.
+ */
+export class SseOutlet extends Outlet {
+  private readonly heartbeat: NodeJS.Timeout;
+
+  constructor(
+    private readonly response: ServerResponse,
+    limits: RealtimeLimits,
+  ) {
+    super(limits);
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    response.flushHeaders();
+    this.heartbeat = setInterval(() => {
+      if (!this.isCongested) this.response.write(':\n\n');
+    }, limits.sseHeartbeatMs).unref();
+    // A reader that hangs up is no fault of anybody.
+    response.once('error', () => this.closed());
+    response.once('close', () => this.closed());
+    if (response.destroyed) this.closed();
+  }
+
+  get buffered(): number {
+    return this.response.writableLength;
+  }
+
+  /** Nothing follows: the reader may come again with its last id. */
+  end(): void {
+    if (this.isClosed) return;
+    this.closed();
+    this.response.end();
+  }
+
+  override closed(): void {
+    clearInterval(this.heartbeat);
+    super.closed();
+  }
+
+  protected transmit({ type, text, cursor }: OutFrame, taken: () => void): void {
+    this.response.write(`event: ${type}\n${cursor === undefined ? '' : `id: ${cursor}\n`}data: ${text}\n\n`, taken);
+  }
+
+  protected closeSlow(): void {
+    this.closed();
+    this.response.destroy();
+  }
+}

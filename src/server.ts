@@ -1,0 +1,81 @@
+import type { LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Access } from './auth/access.service.js';
+import { AdminKey } from './auth/admin-key.js';
+import type { Environment } from './config/environment.js';
+import { MusterConfig } from './config/muster-config.js';
+import { configureApp } from './configure-app.js';
+import { ServerAddress } from './core/http/server-address.js';
+import { Shutdown } from './core/shutdown.js';
+import { MusterModule } from './muster.module.js';
+import { Health } from './ops/health.service.js';
+
+/** Somebody else listens on the port. */
+export class PortInUseError extends Error {
+  override readonly name = 'PortInUseError';
+}
+
+export interface RunningServer {
+  readonly app: NestExpressApplication;
+  readonly url: string;
+  /** What to tell the person who started it, with a one-time link that signs a browser in. */
+  greeting(): string;
+}
+
+/** Starts a server of our own. @throws ConfigError, DataDirInUseError, DatabaseUnreachableError, PortInUseError */
+export async function startServer(environment: Environment, logger: LoggerService | false): Promise<RunningServer> {
+  const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), {
+    bodyParser: false,
+    abortOnError: false,
+    logger,
+  });
+  const config = app.get(MusterConfig);
+  configureApp(app);
+  closeConnectionsAtShutdown(app, config.shutdownGraceMs);
+  await listen(app, config);
+  const address = app.get(ServerAddress);
+  return { app, url: address.publicUrl, greeting: () => greeting(app, config, address.publicUrl) };
+}
+
+async function listen(app: NestExpressApplication, { host, port }: MusterConfig): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    await app.close();
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE') throw new PortInUseError(`MUSTER_PORT: ${host}:${port} is in use. Stop what listens there, or set MUSTER_PORT to another port.`);
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new PortInUseError(`MUSTER_HOST, MUSTER_PORT: can't listen on ${host}:${port} (${code}). Choose an address of this machine and a port above 1023.`);
+    throw error;
+  }
+  const bound: unknown = app.getHttpServer().address();
+  if (typeof bound === 'object' && bound !== null && 'port' in bound && typeof bound.port === 'number') app.get(ServerAddress).listensOn(host, bound.port);
+}
+
+/** Requests under way may finish; what is left after the grace is cut. */
+function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
+  app.get(Shutdown).signal.addEventListener('abort', () => {
+    const server = app.getHttpServer();
+    app.get(Health).stopping();
+    setTimeout(() => server.closeAllConnections(), graceMs).unref();
+  });
+}
+
+function greeting(app: NestExpressApplication, config: MusterConfig, url: string): string {
+  const isOpen = config.auth === 'off';
+  const link = `${url}/api/login?code=${isOpen ? '' : app.get(Access).newLoginCode()}`;
+  const lines = [
+    `Muster listens on ${url}`,
+    ...(isOpen
+      ? ['  MUSTER_AUTH=off: everybody on this machine may do everything']
+      : [
+          `  sign a browser in (once, within 15 minutes):  ${link}`,
+          config.adminKey === undefined ? `  or use the admin key in ${app.get(AdminKey).file}:` : '  or use the key in MUSTER_ADMIN_KEY:',
+          `    curl -H "Authorization: Bearer $(cat ${config.adminKey === undefined ? app.get(AdminKey).file : '…'})" ${url}/api/me`,
+        ]),
+    `  API:       ${url}/api/docs`,
+    `  WebSocket: ${url.replace(/^http/, 'ws')}/api/ws`,
+  ];
+  return lines.join('\n');
+}

@@ -1,0 +1,26 @@
+import { registerDecorator } from 'class-validator';
+import { contentBlock, type ContentBlock } from '../../events/event-payloads.types.js';
+import { z } from 'zod';
+
+const blocks = z.array(contentBlock).min(1).max(100);
+const MAX_TEXT = 4 * 1024 * 1024;
+
+/** Text (1 to 4 Mi characters, no NUL), or 1 to 100 content blocks of the Agent Client Protocol. */
+export function IsContent(): PropertyDecorator {
+  return (target, property) =>
+    registerDecorator({
+      name: 'isContent',
+      target: target.constructor,
+      propertyName: String(property),
+      options: { message: `${String(property)} must be a non-empty text without NUL, or 1 to 100 content blocks {type: text | image | audio | resource_link | resource}` },
+      validator: { validate: (value: unknown) => parseContent(value) !== undefined },
+    });
+}
+
+/** Content blocks out of what a caller gave; undefined where it is not content. */
+export function parseContent(value: unknown): ContentBlock[] | undefined {
+  if (typeof value === 'string')
+    return value.trim() !== '' && value.length <= MAX_TEXT && !value.includes('\u0000') && value.isWellFormed() ? [{ type: 'text', text: value }] : undefined;
+  const result = blocks.safeParse(value);
+  return result.success ? result.data : undefined;
+}

@@ -1,0 +1,23 @@
+/** The session that the examples of the API document show. */
+export const SESSION_EXAMPLE = {
+  id: '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e',
+  workspaceId: '01998c7e-4b00-7a90-9c11-0d8e1f2a3b4c',
+  name: 'Tidy the README',
+  agent: 'demo',
+  runtime: 'acp',
+  status: 'idle',
+  origin: 'launched',
+  projectDir: '/home/me/project',
+  state: {},
+  metadata: {},
+  policy: 'allow-reads',
+  isolation: 'none',
+  ownerId: 'admin',
+  messageCount: 2,
+  usage: { input: 1200, output: 340, cacheRead: 0, cacheWrite: 0, costUsd: 0 },
+  createdAt: '2026-11-20T14:00:00.000Z',
+  startedAt: '2026-11-20T14:00:00.120Z',
+  updatedAt: '2026-11-20T14:00:05.000Z',
+  version: 4,
+  cursor: '5f1c3a4b.17',
+} as const;

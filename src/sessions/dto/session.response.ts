@@ -1,0 +1,165 @@
+import { formatCursor } from '../../events/cursor.js';
+import type { InputEntity } from '../persistence/session.entity.js';
+import type { SessionWithHead } from '../persistence/sessions.repository.js';
+
+export class UsageResponse {
+  /** Tokens. @example 1200 */
+  input: number;
+  /** Tokens. @example 340 */
+  output: number;
+  /** Tokens. @example 0 */
+  cacheRead: number;
+  /** Tokens. @example 0 */
+  cacheWrite: number;
+  /** US dollars, as the agent reports them. @example 0.012 */
+  costUsd: number;
+}
+
+/** One conversation of an agent. */
+export class SessionResponse {
+  /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  id: string;
+  externalId?: string;
+  workspaceId?: string;
+  /** @example 'Tidy the README' */
+  name: string;
+  /** @example 'demo' */
+  agent: string;
+  /** `acp`, `terminal`, `process` or `external`. @example 'acp' */
+  runtime: string;
+  mode?: string;
+  /** `queued`, `starting`, `running`, `idle`, `awaiting_approval`, `suspended`, `lost`, `completed`, `failed`, `stopped` or `expired`. @example 'idle' */
+  status: string;
+  /** `launched`, `reported`, `discovered` or `imported`. @example 'launched' */
+  origin: string;
+  parentId?: string;
+  groupId?: string;
+  forkedFromId?: string;
+  forkedAtSeq?: number;
+  resumedFromId?: string;
+  /** The agent's own id of the conversation. */
+  agentSessionId?: string;
+  model?: string;
+  agentMode?: string;
+  /** @example '/home/me/project' */
+  projectDir: string;
+  phase?: string;
+  step?: number;
+  state: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  /** `ask`, `allow-reads`, `deny` or `allow-all`. @example 'allow-reads' */
+  policy: string;
+  /** `none` or `worktree`. @example 'none' */
+  isolation: string;
+  /** @example 'admin' */
+  ownerId: string;
+  ownerNode?: string;
+  processId?: number;
+  exitCode?: number;
+  exitSignal?: string;
+  /** Why it ended, or is lost. */
+  endReason?: string;
+  stopRequestedAt?: string;
+  lastMessagePreview?: string;
+  /** Prompts and messages. @example 2 */
+  messageCount: number;
+  usage: UsageResponse;
+  /** @example '2026-11-20T14:00:00.000Z' */
+  createdAt: string;
+  startedAt?: string;
+  endedAt?: string;
+  lastResumedAt?: string;
+  /** @example '2026-11-20T14:00:05.000Z' */
+  updatedAt: string;
+  /** @example 4 */
+  version: number;
+  /** Where its log stands. @example '5f1c3a4b.17' */
+  cursor: string;
+
+  static of({ session: s, epoch, lastSeq, messageCount }: SessionWithHead): SessionResponse {
+    return {
+      id: s.id,
+      name: s.name,
+      agent: s.agent,
+      runtime: s.runtime,
+      status: s.status,
+      origin: s.origin,
+      projectDir: s.projectDir,
+      state: jsonObject(s.state),
+      metadata: jsonObject(s.metadata),
+      policy: s.policy,
+      isolation: s.isolation,
+      ownerId: s.ownerId,
+      messageCount,
+      usage: { input: s.usageInput, output: s.usageOutput, cacheRead: s.usageCacheRead, cacheWrite: s.usageCacheWrite, costUsd: s.usageCostUsd },
+      createdAt: s.createdAt,
+      updatedAt: s.updatedAt,
+      version: s.version,
+      cursor: formatCursor(epoch, lastSeq),
+      ...present({
+        externalId: s.externalId,
+        workspaceId: s.workspaceId,
+        mode: s.mode,
+        parentId: s.parentId,
+        groupId: s.groupId,
+        forkedFromId: s.forkedFromId,
+        forkedAtSeq: s.forkedAtSeq,
+        resumedFromId: s.resumedFromId,
+        agentSessionId: s.agentSessionId,
+        model: s.model,
+        agentMode: s.agentMode,
+        phase: s.phase,
+        step: s.step,
+        ownerNode: s.ownerNode,
+        processId: s.processId,
+        exitCode: s.exitCode,
+        exitSignal: s.exitSignal,
+        endReason: s.endReason,
+        stopRequestedAt: s.stopRequestedAt,
+        lastMessagePreview: s.lastMessagePreview,
+        startedAt: s.startedAt,
+        endedAt: s.endedAt,
+        lastResumedAt: s.lastResumedAt,
+      }),
+    };
+  }
+}
+
+export class SessionPageResponse {
+  items: SessionResponse[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+  /** Only with `?total=true`. */
+  total?: number;
+}
+
+/** A prompt that is durable and waits for the agent. */
+export class InputAcceptedResponse {
+  /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  inputId: string;
+  /** `accepted`; the session's events tell when it was delivered. @example 'accepted' */
+  state: string;
+
+  static of({ id, state }: Pick<InputEntity, 'id' | 'state'>): InputAcceptedResponse {
+    return { inputId: id, state };
+  }
+}
+
+export class SessionDeletedResponse {
+  /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  id: string;
+  /** @example true */
+  deleted: boolean;
+}
+
+/** Absent is not null: what has no value is left out. */
+function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const found: { [K in keyof T]?: NonNullable<T[K]> } = {};
+  for (const key in fields) {
+    const value = fields[key];
+    if (value !== null && value !== undefined) found[key] = value;
+  }
+  return found;
+}
+
+const jsonObject = (text: string): Record<string, unknown> => JSON.parse(text);

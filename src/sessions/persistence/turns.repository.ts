@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
+import { Database } from '../../core/database/database.js';
+import { InputEntity, TurnEntity } from './session.entity.js';
+
+/** Inputs and turns: written under the lock of the session's head. */
+@Injectable()
+export class TurnsRepository {
+  constructor(private readonly db: Database) {}
+
+  async addInput(input: Omit<InputEntity, 'position'>): Promise<void> {
+    const [last] = await this.db.query<{ position: number | null }>('select max(position) as position from inputs where session_id = ?', [input.sessionId]);
+    await this.db.writing(InputEntity).insert({ ...input, position: Number(last?.position ?? 0) + 1 });
+  }
+
+  /** The oldest input that no turn has taken. */
+  nextInput(sessionId: string): Promise<InputEntity | null> {
+    return this.db.reading(InputEntity).findOne({ where: { sessionId, state: 'accepted', turn: IsNull() }, order: { position: 'ASC' } });
+  }
+
+  async updateInput(id: string, changes: Partial<InputEntity>): Promise<void> {
+    await this.db.writing(InputEntity).update({ id }, changes);
+  }
+
+  /** Inputs that were being handed over, of which nobody heard whether they arrived. */
+  handedOver(sessionId: string): Promise<InputEntity[]> {
+    return this.db.reading(InputEntity).findBy({ sessionId, state: 'accepted', turn: Not(IsNull()) });
+  }
+
+  async lastTurn(sessionId: string): Promise<TurnEntity | null> {
+    return this.db.reading(TurnEntity).findOne({ where: { sessionId }, order: { number: 'DESC' } });
+  }
+
+  async addTurn(turn: TurnEntity): Promise<void> {
+    await this.db.writing(TurnEntity).insert(turn);
+  }
+
+  async updateTurn(sessionId: string, number: number, changes: Partial<TurnEntity>): Promise<void> {
+    await this.db.writing(TurnEntity).update({ sessionId, number }, changes);
+  }
+}

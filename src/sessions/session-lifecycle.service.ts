@@ -1,0 +1,205 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '../auth/principal.types.js';
+import { SYSTEM } from '../auth/principal.types.js';
+import { Clock } from '../core/clock.js';
+import { UnitOfWork } from '../core/database/unit-of-work.js';
+import type { Work } from '../core/database/work.js';
+import { EventLog } from '../events/event-log.service.js';
+import type { TypedDraft } from '../events/event-log.types.js';
+import type { ContentBlock } from '../events/event-payloads.types.js';
+import type { SessionEntity } from './persistence/session.entity.js';
+import { SessionsRepository } from './persistence/sessions.repository.js';
+import { TurnsRepository } from './persistence/turns.repository.js';
+import { isEnded, mayMove } from './session.state.js';
+import type { SessionStatus, TurnState } from './session.types.js';
+import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
+
+export interface MoveOptions {
+  /** Who caused it; the server itself where absent. */
+  readonly by?: Principal;
+  readonly reason?: string;
+  readonly exitCode?: number;
+  readonly exitSignal?: string;
+  /** Further columns to write with the move. */
+  readonly changes?: Partial<SessionEntity>;
+}
+
+/** An input that a turn has taken. */
+export interface BegunTurn {
+  readonly turn: number;
+  readonly inputId: string;
+  readonly content: readonly ContentBlock[];
+  readonly agentMode: string | null;
+}
+
+/** How a turn ended. */
+export interface TurnEnd {
+  readonly state: Exclude<TurnState, 'started'>;
+  readonly stopReason?: string;
+  readonly error?: string;
+}
+
+/**
+ * The moves of a session. Each is one unit of work: the row, a `status` event and the domain event, under the lock of the log.
+ * For those who drive sessions; it asks nobody's permission.
+ */
+@Injectable()
+export class SessionLifecycle {
+  constructor(
+    private readonly sessions: SessionsRepository,
+    private readonly turns: TurnsRepository,
+    private readonly log: EventLog,
+    private readonly unit: UnitOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws SessionNotFoundError, IllegalMoveError */
+  move(id: string, to: SessionStatus, options: MoveOptions = {}): Promise<SessionEntity> {
+    return this.unit.run(async (work) => this.moveIn(work, await this.lock(work, id), to, options));
+  }
+
+  /** Takes a queued session for launching; null where somebody else did, or it is no longer queued. */
+  claim(id: string, ownerNode: string | null = null): Promise<SessionEntity | null> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (session?.status !== 'queued') return null;
+      return this.moveIn(work, session, 'starting', { changes: { ownerNode, startedAt: this.clock.nowIso() } });
+    });
+  }
+
+  /** A session as it stands; null where there is none. */
+  find(id: string): Promise<SessionEntity | null> {
+    return this.sessions.find(id);
+  }
+
+  /** All sessions in any of these statuses, oldest first. */
+  findIn(statuses: readonly SessionStatus[]): Promise<SessionEntity[]> {
+    return this.sessions.findIn(statuses);
+  }
+
+  /** Whether an input waits for a turn. */
+  async hasWaitingInput(id: string): Promise<boolean> {
+    return (await this.turns.nextInput(id)) !== null;
+  }
+
+  /** Notes what is known of the agent without moving. */
+  async note(id: string, changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'model' | 'agentMode'>>): Promise<void> {
+    await this.unit.run(async (work) => {
+      await this.lock(work, id);
+      await this.sessions.update(id, changes);
+    });
+  }
+
+  /**
+   * Hands the oldest waiting input to a new turn and moves the session to `running`; null where none waits, or the session
+   * is not ready for one. From now on the input is on its way: {@link confirmDelivery} says that it arrived.
+   */
+  beginTurn(id: string): Promise<BegunTurn | null> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
+      const input = await this.turns.nextInput(id);
+      if (!input) return null;
+      const last = await this.turns.lastTurn(id);
+      const turn = (last?.number ?? 0) + 1;
+      await this.turns.addTurn({ sessionId: id, number: turn, inputId: input.id, state: 'started', stopReason: null, startedAt: this.clock.nowIso(), endedAt: null });
+      await this.turns.updateInput(input.id, { turn });
+      await this.moveIn(work, session, 'running', {});
+      await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
+      const content: ContentBlock[] = JSON.parse(input.content);
+      return { turn, inputId: input.id, content, agentMode: input.agentMode };
+    });
+  }
+
+  /** The agent has the input. */
+  async confirmDelivery(sessionId: string, inputId: string): Promise<void> {
+    await this.unit.run(async (work) => {
+      await this.lock(work, sessionId);
+      await this.turns.updateInput(inputId, { state: 'delivered', deliveredAt: this.clock.nowIso() });
+    });
+  }
+
+  /** Ends the turn under way, if there is one, and moves on: to `idle`, or to `failed` where the turn failed. */
+  endTurn(id: string, turn: number, end: TurnEnd): Promise<void> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (!session || isEnded(session.status)) return;
+      await this.closeTurn(work, id, turn, end);
+      if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
+      await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
+    });
+  }
+
+  /**
+   * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
+   * knows whether they arrived, and says why. Does nothing where the session has ended already.
+   */
+  processGone(id: string, to: 'failed' | 'stopped' | 'lost' | 'completed', options: MoveOptions): Promise<SessionEntity | null> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (!session || isEnded(session.status)) return null;
+      const last = await this.turns.lastTurn(id);
+      if (last && last.endedAt === null)
+        await this.closeTurn(work, id, last.number, to === 'stopped' ? { state: 'cancelled', stopReason: 'stopped' } : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason });
+      for (const input of await this.turns.handedOver(id)) {
+        await this.turns.updateInput(input.id, { state: 'unknown' });
+        await this.log.appendIn(work, id, [draft('input', input.turn, { inputId: input.id, content: JSON.parse(input.content), state: 'unknown' })]);
+      }
+      if (!mayMove(session.status, to, session.runtime)) return session;
+      return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+    });
+  }
+
+  /** A move inside a unit that holds the lock ({@link lock}) and has the row. @throws IllegalMoveError */
+  async moveIn(work: Work, session: SessionEntity, to: SessionStatus, options: MoveOptions): Promise<SessionEntity> {
+    const from = session.status;
+    if (!mayMove(from, to, session.runtime)) throw new IllegalMoveError(session.id, from, to, session.runtime);
+    const { by = SYSTEM, reason, exitCode, exitSignal } = options;
+    const now = this.clock.nowIso();
+    const ends = isEnded(to);
+    const changes: Partial<SessionEntity> = {
+      ...options.changes,
+      status: to,
+      updatedAt: now,
+      version: session.version + 1,
+      ...(ends ? { endedAt: now } : {}),
+      ...(reason === undefined ? {} : { endReason: reason.replaceAll('\u0000', '\uFFFD') }),
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(exitSignal === undefined ? {} : { exitSignal }),
+    };
+    await this.sessions.update(session.id, changes);
+    const facts = { ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(exitSignal === undefined ? {} : { exitSignal }) };
+    await this.log.appendIn(work, session.id, [{ ...draft('status', null, { from, to, ...facts }), actor: by.id }], { ends });
+    work.emit('session.status-changed', subjectOf(session, by), { sessionId: session.id, from, to, ...facts });
+    return { ...session, ...changes };
+  }
+
+  /** Locks the session for this unit and reads its row. @throws SessionNotFoundError */
+  async lock(work: Work, id: string): Promise<SessionEntity> {
+    const session = await this.lockIfThere(work, id);
+    if (!session) throw new SessionNotFoundError(id);
+    return session;
+  }
+
+  private async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
+    return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
+  }
+
+  private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    await this.turns.updateTurn(id, turn, { state, stopReason: stopReason ?? null, endedAt: this.clock.nowIso() });
+    await this.log.appendIn(work, id, [draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) })]);
+  }
+}
+
+/** What a domain event of a session is about. */
+export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'ownerId'>, by: Principal) => ({
+  sessionId: session.id,
+  workspaceId: session.workspaceId,
+  ownerId: session.ownerId,
+  actor: by.id,
+});
+
+type OwnType = 'turn' | 'status' | 'input';
+
+const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> =>
+  ({ type, turn, source: 'system', actor: SYSTEM.id, payload });

@@ -1,0 +1,47 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { z } from 'zod';
+import { Clock } from '../core/clock.js';
+import type { Work } from '../core/database/work.js';
+import { EventLog } from '../events/event-log.service.js';
+import type { PreparedEvent } from '../events/event-preparation.js';
+import { PAYLOADS } from '../events/event-payloads.types.js';
+
+const PREVIEW_LENGTH = 200;
+const message = PAYLOADS.message.pick({ role: true, content: true });
+
+/** Keeps what lists show of a session (last message, usage) in step with its log, in the log's own transaction. */
+@Injectable()
+export class SessionProjection implements OnModuleInit {
+  constructor(
+    private readonly log: EventLog,
+    private readonly clock: Clock,
+  ) {}
+
+  onModuleInit(): void {
+    this.log.addProjection((work, sessionId, events) => this.project(work, sessionId, events));
+  }
+
+  private async project(work: Work, sessionId: string, events: readonly PreparedEvent[]): Promise<void> {
+    const preview = events.findLast(({ type }) => type === 'message');
+    const text = preview && previewOf(preview.value);
+    if (text)
+      await work.query('update sessions set last_message_preview = ?, updated_at = ? where id = ?', [text, this.clock.nowIso(), sessionId]);
+    for (const { type, value } of events) {
+      if (type !== 'usage') continue;
+      const { input = 0, output = 0, cacheRead = 0, cacheWrite = 0, costUsd = 0 } = PAYLOADS.usage.parse(value);
+      await work.query(
+        'update sessions set usage_input = usage_input + ?, usage_output = usage_output + ?, usage_cache_read = usage_cache_read + ?, usage_cache_write = usage_cache_write + ?, usage_cost_usd = usage_cost_usd + ? where id = ?',
+        [input, output, cacheRead, cacheWrite, costUsd, sessionId],
+      );
+    }
+  }
+}
+
+/** The first characters of what an assistant said, on one line. */
+function previewOf(payload: unknown): string | undefined {
+  const result: z.ZodSafeParseResult<z.infer<typeof message>> = message.safeParse(payload);
+  if (!result.success || result.data.role !== 'assistant') return undefined;
+  const text = result.data.content.map((block) => (block.type === 'text' ? block.text : '')).join(' ');
+  const line = text.replaceAll('\u0000', '\uFFFD').replace(/\s+/g, ' ').trim();
+  return line === '' ? undefined : line.slice(0, PREVIEW_LENGTH).toWellFormed();
+}

@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { Access } from '../auth/access.service.js';
+import type { Principal, Visibility } from '../auth/principal.types.js';
+import { Clock } from '../core/clock.js';
+import type { SessionEntity } from './persistence/session.entity.js';
+import { SessionsRepository } from './persistence/sessions.repository.js';
+import { SessionNotFoundError } from './sessions.errors.js';
+
+/** `ext:<externalId>` names a session by its owner's own id. */
+const EXTERNAL = 'ext:';
+
+/** Which sessions a principal reaches, by id or by its own id. */
+@Injectable()
+export class SessionScope {
+  constructor(
+    private readonly sessions: SessionsRepository,
+    private readonly access: Access,
+    private readonly clock: Clock,
+  ) {}
+
+  visibilityOf(principal: Principal): Visibility {
+    return this.access.visibilityOf(principal);
+  }
+
+  nowIso(): string {
+    return this.clock.nowIso();
+  }
+
+  /** @throws SessionNotFoundError */
+  async find(principal: Principal, id: string): Promise<SessionEntity> {
+    const visibility = this.access.visibilityOf(principal);
+    const session = id.startsWith(EXTERNAL)
+      ? await this.sessions.findByExternalId(id.slice(EXTERNAL.length), visibility)
+      : await this.sessions.findVisible(id, visibility);
+    if (!session) throw new SessionNotFoundError(id);
+    return session;
+  }
+}
+

@@ -1,0 +1,34 @@
+export const SESSION_STATUSES = [
+  'queued',
+  'starting',
+  'running',
+  'idle',
+  'awaiting_approval',
+  'suspended',
+  'lost',
+  'completed',
+  'failed',
+  'stopped',
+  'expired',
+] as const;
+export type SessionStatus = (typeof SESSION_STATUSES)[number];
+
+export const RUNTIME_KINDS = ['acp', 'terminal', 'process', 'external'] as const;
+export type RuntimeKind = (typeof RUNTIME_KINDS)[number];
+
+export const SESSION_ORIGINS = ['launched', 'reported', 'discovered', 'imported'] as const;
+export type SessionOrigin = (typeof SESSION_ORIGINS)[number];
+
+/** Who answers what an agent asks: a person, a rule for reading, nobody, or everything is allowed. */
+export const PERMISSION_POLICIES = ['ask', 'allow-reads', 'deny', 'allow-all'] as const;
+export type PermissionPolicy = (typeof PERMISSION_POLICIES)[number];
+
+export const SESSION_ISOLATIONS = ['none', 'worktree'] as const;
+export type SessionIsolation = (typeof SESSION_ISOLATIONS)[number];
+
+export const TURN_STATES = ['started', 'completed', 'failed', 'cancelled', 'lost'] as const;
+export type TurnState = (typeof TURN_STATES)[number];
+
+/** `unknown`: the server died between handing it over and hearing of it; never sent a second time. */
+export const INPUT_STATES = ['accepted', 'delivered', 'unknown'] as const;
+export type InputState = (typeof INPUT_STATES)[number];

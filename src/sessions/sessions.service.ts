@@ -1,0 +1,153 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '../auth/principal.types.js';
+import { UnitOfWork } from '../core/database/unit-of-work.js';
+import { newId } from '../core/ids.js';
+import type { Page } from '../core/paging/page.js';
+import { EventLog } from '../events/event-log.service.js';
+import { parseContent } from './dto/content.validator.js';
+import type { ListSessionsQuery, PatchSessionRequest, SessionInputRequest } from './dto/session-requests.dto.js';
+import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
+import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
+import { TurnsRepository } from './persistence/turns.repository.js';
+import { SessionLifecycle, subjectOf } from './session-lifecycle.service.js';
+import { SessionScope } from './session-scope.service.js';
+import { isEnded, isLive } from './session.state.js';
+import { NotSupportedError, SessionLiveError, SessionNotFoundError, SessionStatusError, VersionConflictError } from './sessions.errors.js';
+
+/** Sessions that some process of ours may be working for, so that a stop is its launcher's to carry out. */
+const LAUNCHED_RUNTIMES: readonly string[] = ['acp', 'process', 'terminal'];
+
+/** Sessions, for those who may see them. What one may not see is not there. */
+@Injectable()
+export class SessionsService {
+  constructor(
+    private readonly sessions: SessionsRepository,
+    private readonly turns: TurnsRepository,
+    private readonly lifecycle: SessionLifecycle,
+    private readonly log: EventLog,
+    private readonly unit: UnitOfWork,
+    private readonly scope: SessionScope,
+  ) {}
+
+  /** @throws SessionNotFoundError */
+  async get(principal: Principal, id: string): Promise<SessionWithHead> {
+    const [view] = await this.sessions.withHeads([await this.scope.find(principal, id)]);
+    if (!view) throw new SessionNotFoundError(id);
+    return view;
+  }
+
+  /** @throws InvalidInputError where the cursor is not of this list */
+  async list(principal: Principal, query: ListSessionsQuery): Promise<Page<SessionWithHead>> {
+    const { cursor, limit, total, sort = '-createdAt', ...filter } = query;
+    const page = await this.sessions.list(filter, this.scope.visibilityOf(principal), { sort, cursor, limit, total });
+    return { ...page, items: await this.sessions.withHeads(page.items) };
+  }
+
+  /** @throws SessionNotFoundError, VersionConflictError */
+  async patch(principal: Principal, id: string, { version, metadata, ...fields }: PatchSessionRequest): Promise<SessionWithHead> {
+    const { id: sessionId } = await this.scope.find(principal, id);
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (version !== undefined && version !== session.version)
+        throw new VersionConflictError(`The session has version ${session.version} by now, not ${version}.`, {
+          remedy: 'Read it again and repeat the change.',
+          context: { version: session.version },
+        });
+      const changes: Partial<SessionEntity> = { ...fields, ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }) };
+      const changed = Object.entries(changes).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+      if (changed.length === 0) return;
+      await this.sessions.update(sessionId, { ...changes, version: session.version + 1, updatedAt: this.scope.nowIso() });
+      work.emit('session.updated', subjectOf(session, principal), { sessionId, changed });
+    });
+    return this.get(principal, sessionId);
+  }
+
+  /** Deletes a session with its log. @throws SessionNotFoundError, SessionLiveError */
+  async remove(principal: Principal, id: string, { force = false }: { force?: boolean } = {}): Promise<string> {
+    const { id: sessionId } = await this.scope.find(principal, id);
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (isLive(session.status) && !force)
+        throw new SessionLiveError(`The session is ${session.status}.`, { remedy: 'Stop it first, or delete it with ?force=true.' });
+      await this.log.remove(work, sessionId);
+      await this.sessions.remove(sessionId);
+      work.emit('session.deleted', subjectOf(session, principal), { sessionId });
+    });
+    return sessionId;
+  }
+
+  /**
+   * Takes a prompt: durable when this resolves, delivered in order.
+   * @throws SessionNotFoundError, SessionStatusError where nobody could take it
+   */
+  async input(principal: Principal, id: string, request: SessionInputRequest): Promise<InputEntity> {
+    const { id: sessionId } = await this.scope.find(principal, id);
+    const content = parseContent(request.content) ?? [];
+    return this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (session.runtime === 'external')
+        throw new NotSupportedError('An external session takes no input: its agent is not ours.', { remedy: 'Type into the agent itself.' });
+      if (!isLive(session.status) || session.stopRequestedAt !== null) throw inputRefused(session);
+      const input = {
+        id: newId(),
+        sessionId,
+        turn: null,
+        state: 'accepted',
+        content: JSON.stringify(content),
+        agentMode: request.agentMode ?? null,
+        by: principal.id,
+        createdAt: this.scope.nowIso(),
+        deliveredAt: null,
+      };
+      await this.turns.addInput(input);
+      await this.log.appendIn(work, sessionId, [{ type: 'input', source: 'api', actor: principal.id, payload: { inputId: input.id, content } }]);
+      if (request.interrupt) work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });
+      work.emit('session.input-accepted', subjectOf(session, principal), { sessionId, inputId: input.id });
+      return { ...input, position: 0 };
+    });
+  }
+
+  /** Asks the turn under way to end. @throws SessionNotFoundError, SessionStatusError where none is */
+  async interrupt(principal: Principal, id: string): Promise<SessionWithHead> {
+    const { id: sessionId } = await this.scope.find(principal, id);
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (session.runtime === 'external') throw new NotSupportedError('An external session can\'t be interrupted from here.');
+      if (session.status !== 'running' && session.status !== 'awaiting_approval')
+        throw new SessionStatusError(`No turn is under way: the session is ${session.status}.`, { context: { status: session.status } });
+      work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });
+    });
+    return this.get(principal, sessionId);
+  }
+
+  /**
+   * Ends a session. Where an agent of ours runs, its launcher ends it and {@link SessionStops.waitUntilEnded} tells when.
+   * @throws SessionNotFoundError, IllegalMoveError where it has ended otherwise
+   */
+  async stop(principal: Principal, id: string): Promise<SessionWithHead> {
+    const { id: sessionId } = await this.scope.find(principal, id);
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (session.status === 'stopped' || session.stopRequestedAt !== null) return;
+      const isOurs = LAUNCHED_RUNTIMES.includes(session.runtime) && isLive(session.status) && session.status !== 'queued';
+      const changes = { stopRequestedAt: this.scope.nowIso() };
+      if (!isOurs) {
+        await this.lifecycle.moveIn(work, session, 'stopped', { by: principal, reason: `stopped by ${principal.id}`, changes });
+        return;
+      }
+      await this.sessions.update(sessionId, { ...changes, version: session.version + 1, updatedAt: changes.stopRequestedAt });
+      work.emit('session.stop-requested', subjectOf(session, principal), { sessionId });
+    });
+    return this.get(principal, sessionId);
+  }
+}
+
+function inputRefused(session: SessionEntity): SessionStatusError {
+  const { status } = session;
+  const remedy = isEnded(status)
+    ? 'It has ended; resume it to get a new session with its conversation.'
+    : status === 'suspended' || status === 'lost'
+      ? 'Resume it first.'
+      : 'It is being stopped; start a new session.';
+  return new SessionStatusError(`A session that is ${status} takes no input.`, { remedy, context: { status } });
+}

@@ -1,0 +1,47 @@
+import { DomainError } from '../core/errors/domain.error.js';
+
+/** There is none of this id, or it may not be seen. */
+export class WorkspaceNotFoundError extends DomainError {
+  readonly code = 'workspace_not_found';
+  readonly kind = 'not_found';
+  constructor(id: string) {
+    super(`There is no workspace ${JSON.stringify(id.slice(0, 100).toWellFormed())}.`);
+  }
+}
+
+/** The directory is a workspace already; its id is told to those who may see it. */
+export class WorkspaceExistsError extends DomainError {
+  readonly code = 'workspace_exists';
+  readonly kind = 'conflict';
+  constructor(path: string, workspaceId?: string) {
+    super(`${JSON.stringify(path)} is a workspace already${workspaceId === undefined ? '' : `: ${workspaceId}`}.`, {
+      remedy:
+        workspaceId === undefined ? 'Ask its owner to let you in, or use another directory.' : 'Use that workspace, or another directory.',
+      context: { path, ...(workspaceId === undefined ? {} : { workspaceId }) },
+    });
+  }
+}
+
+/** Agents are at work in it. */
+export class WorkspaceInUseError extends DomainError {
+  readonly code = 'workspace_in_use';
+  readonly kind = 'conflict';
+  constructor(workspaceId: string, liveSessions: number) {
+    super(`The workspace has ${liveSessions} live session(s).`, {
+      remedy: 'Stop them first: GET /api/sessions?workspaceId=… lists them.',
+      context: { workspaceId, liveSessions },
+    });
+  }
+}
+
+/** The row was changed since the caller read it. A 409 as everywhere in this API; there is no 412. */
+export class WorkspaceVersionConflictError extends DomainError {
+  readonly code = 'version_conflict';
+  readonly kind = 'conflict';
+  constructor(version: number) {
+    super(`The workspace has version ${version} by now.`, {
+      remedy: 'Read it again and repeat the change, with the ETag of what you read as If-Match.',
+      context: { version },
+    });
+  }
+}

@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+import { basename } from 'node:path';
+import { Access } from '../auth/access.service.js';
+import type { Principal } from '../auth/principal.types.js';
+import { Clock } from '../core/clock.js';
+import { UnitOfWork } from '../core/database/unit-of-work.js';
+import type { Work } from '../core/database/work.js';
+import { newId } from '../core/ids.js';
+import type { Page } from '../core/paging/page.js';
+import type { CreateWorkspaceRequest, ListWorkspacesQuery, PatchWorkspaceRequest } from './dto/workspace-requests.dto.js';
+import { PathRules } from './path-rules.js';
+import type { WorkspaceEntity } from './persistence/workspace.entity.js';
+import { WorkspacesRepository } from './persistence/workspaces.repository.js';
+import { WorkspaceExistsError, WorkspaceNotFoundError, WorkspaceVersionConflictError } from './workspaces.errors.js';
+
+/**
+ * What another module does when a workspace is deleted, in the same unit of work and under the lock of the workspace: it throws
+ * `WorkspaceInUseError` to refuse, or lets go of the workspace.
+ */
+export type WorkspaceDeletionGuard = (work: Work, workspaceId: string) => Promise<void>;
+
+/** Project directories, for those who may see them. What one may not see is not there. Files are never touched. */
+@Injectable()
+export class WorkspacesService {
+  private readonly deletionGuards: WorkspaceDeletionGuard[] = [];
+
+  constructor(
+    private readonly workspaces: WorkspacesRepository,
+    private readonly paths: PathRules,
+    private readonly access: Access,
+    private readonly unit: UnitOfWork,
+    private readonly clock: Clock,
+  ) {}
+
+  /** For modules whose rows point at workspaces: workspaces knows none of them. Call it in the constructor or `onModuleInit`. */
+  addDeletionGuard(guard: WorkspaceDeletionGuard): void {
+    this.deletionGuards.push(guard);
+  }
+
+  /** @throws WorkspaceNotFoundError */
+  async getVisible(principal: Principal, id: string): Promise<WorkspaceEntity> {
+    const workspace = await this.workspaces.findVisible(id, this.access.visibilityOf(principal));
+    if (!workspace) throw new WorkspaceNotFoundError(id);
+    return workspace;
+  }
+
+  /**
+   * The workspace as it is now, for those who add something to it: until the unit of work ends nobody changes or deletes it.
+   * Only inside of a unit; it asks nobody's permission. @throws WorkspaceNotFoundError where it was deleted meanwhile
+   */
+  async lock(id: string): Promise<WorkspaceEntity> {
+    const workspace = await this.workspaces.lock(id);
+    if (!workspace) throw new WorkspaceNotFoundError(id);
+    return workspace;
+  }
+
+  /** @throws InvalidInputError where the cursor is not of this list */
+  list(principal: Principal, { q, cursor, limit, total, sort = '-createdAt' }: ListWorkspacesQuery): Promise<Page<WorkspaceEntity>> {
+    return this.workspaces.list({ q }, this.access.visibilityOf(principal), { sort, cursor, limit, total });
+  }
+
+  /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, WorkspaceExistsError */
+  async create(principal: Principal, { path, name, maxActiveSessions, metadata }: CreateWorkspaceRequest): Promise<WorkspaceEntity> {
+    const real = await this.paths.resolveDirectory(path);
+    const now = this.clock.nowIso();
+    const workspace: WorkspaceEntity = {
+      id: newId(),
+      name: name ?? (basename(real) || real),
+      path: real,
+      maxActiveSessions: maxActiveSessions ?? null,
+      metadata: JSON.stringify(metadata ?? {}),
+      ownerId: principal.id,
+      createdAt: now,
+      updatedAt: now,
+      version: 1,
+    };
+    await this.unit.run(async (work) => {
+      if (!(await this.workspaces.add(workspace))) throw await this.existsError(principal, real);
+      work.emit('workspace.created', subjectOf(workspace, principal), { workspaceId: workspace.id, name: workspace.name });
+    });
+    return workspace;
+  }
+
+  /**
+   * Changes what is given; `versions` are those the caller knows, absent: any.
+   * @throws WorkspaceNotFoundError, WorkspaceVersionConflictError
+   */
+  async patch(
+    principal: Principal,
+    id: string,
+    { name, maxActiveSessions, metadata }: PatchWorkspaceRequest,
+    versions?: readonly string[],
+  ): Promise<WorkspaceEntity> {
+    await this.getVisible(principal, id);
+    return this.unit.run(async (work) => {
+      const workspace = await this.lock(id);
+      if (versions && !versions.includes(String(workspace.version))) throw new WorkspaceVersionConflictError(workspace.version);
+      const changes = changesOf(workspace, { name, maxActiveSessions, metadata: metadata && JSON.stringify(metadata) });
+      const changed = Object.keys(changes);
+      if (changed.length === 0) return workspace;
+      const written = { ...changes, version: workspace.version + 1, updatedAt: this.clock.nowIso() };
+      await this.workspaces.update(id, written);
+      work.emit('workspace.updated', subjectOf(workspace, principal), { workspaceId: id, changed });
+      return { ...workspace, ...written };
+    });
+  }
+
+  /** Forgets a workspace; its directory and its ended sessions stay. @throws WorkspaceNotFoundError, WorkspaceInUseError */
+  async remove(principal: Principal, id: string): Promise<void> {
+    await this.getVisible(principal, id);
+    await this.unit.run(async (work) => {
+      const workspace = await this.lock(id);
+      for (const guard of this.deletionGuards) await guard(work, id);
+      await this.workspaces.remove(id);
+      work.emit('workspace.deleted', subjectOf(workspace, principal), { workspaceId: id });
+    });
+  }
+
+  private async existsError(principal: Principal, path: string): Promise<WorkspaceExistsError> {
+    const other = await this.workspaces.findByPath(path);
+    const seen = other && (await this.workspaces.findVisible(other.id, this.access.visibilityOf(principal)));
+    return new WorkspaceExistsError(path, seen?.id);
+  }
+}
+
+const subjectOf = ({ id, ownerId }: WorkspaceEntity, by: Principal) => ({ workspaceId: id, ownerId, actor: by.id });
+
+type Editable = Pick<WorkspaceEntity, 'name' | 'maxActiveSessions' | 'metadata'>;
+
+/** What is given and differs. */
+function changesOf(workspace: WorkspaceEntity, { name, maxActiveSessions, metadata }: Partial<Editable>): Partial<Editable> {
+  return {
+    ...(name === undefined || name === workspace.name ? {} : { name }),
+    ...(maxActiveSessions === undefined || maxActiveSessions === workspace.maxActiveSessions ? {} : { maxActiveSessions }),
+    ...(metadata === undefined || metadata === workspace.metadata ? {} : { metadata }),
+  };
+}
