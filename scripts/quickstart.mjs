@@ -61,7 +61,7 @@ async function quickstart() {
   const workspace = await findOrMakeWorkspace(api, makeSampleWorkspace(settings.dataDir));
   const { session, isFine } = await showSession(api, workspace);
   tellAddresses(url, workspace, session);
-  if (isOnce) return isFine ? 0 : 1;
+  if (isOnce) return end(api, session, isFine);
   say(dim('Serving until Ctrl-C.'));
   const { code, signal } = await server.exited;
   if (stopping.signal.aborted) return 0;
@@ -91,6 +91,8 @@ function listenToSignals() {
     void server.stop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  // Nobody reads on (`| head`).
+  process.stdout.on('error', stop);
 }
 
 /** Starts the server and resolves with its URL once it is ready. */
@@ -108,7 +110,7 @@ async function start(settings) {
     );
     return url;
   } catch (error) {
-    done(red('✗ The server did not start'));
+    done(red('✗ Not started'));
     throw error;
   }
 }
@@ -163,6 +165,12 @@ async function showSession(api, workspace) {
       : `\n${red('✗')} The session is ${state.status}${state.reason ? `: ${oneLine(state.reason, 300)}` : ''}.\n`,
   );
   return { session, isFine };
+}
+
+/** Ends the session, so that it is `stopped` and not `lost` with its server. */
+async function end(api, session, isFine) {
+  if (isFine) await api.call('POST', `/api/sessions/${session.id}/stop`);
+  return isFine ? 0 : 1;
 }
 
 function follow(state, { type, payload }) {

@@ -2,13 +2,14 @@
 import { blue, bold, cyan, dim, green, magenta, oneLine, printable, red, yellow } from './terminal.mjs';
 
 const MARKS = { read: '◦', edit: '✎', execute: '$', search: '⌕', delete: '✗', fetch: '⇣' };
-const PLAN_MARKS = { completed: '✓', in_progress: '▸', pending: '·' };
 const textOf = (content) => (content ?? []).map((block) => (block.type === 'text' ? block.text : `[${block.type}]`)).join('');
 
 export class EventPrinter {
   #write;
-  /** The block whose text is being printed: `{id, printed}`. */
+  /** The block whose line is open, and how much of each block's text was printed. */
   #open;
+  #printed = new Map();
+  #isLineOpen = false;
   #calls = new Map();
   #lastPlan = '';
   #waiting = new Map();
@@ -32,59 +33,49 @@ export class EventPrinter {
 
   /** Streaming text. What is shown already is not shown again; a hole is left for the whole text that follows. */
   #piece({ blockId, kind, offset, text }) {
-    if (this.#open?.id !== blockId) {
-      this.#close();
-      if (offset > 0) return;
-      this.#begin(blockId, kind);
-    }
-    const skip = this.#open.printed - offset;
+    const skip = (this.#printed.get(blockId) ?? 0) - offset;
     if (skip < 0 || skip >= text.length) return;
-    this.#text(text.slice(skip), kind);
+    this.#text(blockId, kind, text.slice(skip));
   }
 
   #event({ type, payload }) {
     if (payload === null) return;
-    if (type === 'message' && payload.role === 'user') return this.#prompt(textOf(payload.content));
     if (type === 'message' || type === 'thought') return this.#whole(type, payload);
-    this.#close();
     const line = LINES[type]?.call(this, payload);
-    if (line) this.#write(`${line}\n`);
-  }
-
-  #prompt(text) {
+    if (!line) return;
     this.#close();
-    this.#write(
-      `${text
-        .split('\n')
-        .map((line) => bold(`› ${printable(line)}`))
-        .join('\n')}\n`,
-    );
+    this.#write(`${line}\n`);
   }
 
-  #whole(kind, { blockId, content }) {
+  /** The whole text of a block: what of it did not come before, on the line where it began if that is still the last. */
+  #whole(kind, { blockId, role, content }) {
     this.#waiting.delete(blockId);
     const text = textOf(content);
-    if (!this.#open || this.#open.id !== blockId) {
+    if (role === 'user') {
       this.#close();
-      this.#begin(blockId, kind);
+      return this.#write(`${quoted(text)}\n`);
     }
-    this.#text(text.slice(this.#open.printed), kind);
-    this.#close();
+    const rest = text.slice(this.#printed.get(blockId) ?? 0);
+    if (rest !== '') this.#text(blockId, kind, rest);
+    if (this.#open === blockId || blockId === undefined) this.#close();
   }
 
-  #begin(id, kind) {
-    this.#open = { id, printed: 0 };
-    this.#write(kind === 'thought' ? dim('  … ') : cyan('● '));
-  }
-
-  #text(text, kind) {
-    this.#open.printed += text.length;
+  #text(blockId, kind, text) {
+    const isThought = kind === 'thought';
+    if (this.#open !== blockId || blockId === undefined) {
+      this.#close();
+      this.#open = blockId;
+      this.#write(isThought ? dim('… ') : cyan('● '));
+      this.#isLineOpen = true;
+    }
+    this.#printed.set(blockId, (this.#printed.get(blockId) ?? 0) + text.length);
     const shown = printable(text).replaceAll('\n', '\n  ');
-    this.#write(kind === 'thought' ? dim(shown) : shown);
+    this.#write(isThought ? dim(shown) : shown);
   }
 
   #close() {
-    if (this.#open) this.#write('\n');
+    if (this.#isLineOpen) this.#write('\n');
+    this.#isLineOpen = false;
     this.#open = undefined;
   }
 
@@ -98,13 +89,20 @@ export class EventPrinter {
     return before.title === undefined ? `${blue(MARKS[now.kind] ?? '*')} ${bold(oneLine(now.title ?? now.toolCallId))}` : undefined;
   }
 
+  /** A plan is told when it is new; how far it is, the tool calls tell. */
   plan({ entries }) {
-    const line = entries.map(({ content, status }) => `${PLAN_MARKS[status] ?? '·'} ${content}`).join('  ');
+    const line = entries.map(({ content }) => content).join(' · ');
     if (line === this.#lastPlan) return undefined;
     this.#lastPlan = line;
     return dim(`  plan: ${oneLine(line, 140)}`);
   }
 }
+
+const quoted = (text) =>
+  text
+    .split('\n')
+    .map((line) => bold(`› ${printable(line)}`))
+    .join('\n');
 
 function resultLine({ status, content = [], kind }) {
   const mark = status === 'completed' ? green('  ✓') : red('  ✗');
@@ -150,11 +148,13 @@ const LINES = {
   plan(payload) {
     return this.plan(payload);
   },
+  input: ({ content, state }) =>
+    state === 'unknown' ? yellow('  nobody knows whether the agent got the last prompt') : quoted(textOf(content)),
   status: ({ from, to, reason }) => dim(`  ${from ? `${from} → ` : ''}${to}${reason ? ` (${oneLine(reason)})` : ''}`),
   turn: ({ state, error }) => (state === 'failed' ? red(`  the turn failed${error ? `: ${oneLine(error, 200)}` : ''}`) : undefined),
-  approval: ({ state, title, optionId, by, reason }) => {
-    const by_ = [by, reason].filter(Boolean).join(': ');
-    return yellow(`  permission${title ? ` to ${oneLine(title, 60)}` : ''}: ${optionId ?? state}${by_ ? ` (${oneLine(by_)})` : ''}`);
+  approval: ({ state, optionId, by, reason }) => {
+    const why = [by, reason].filter(Boolean).join(', ');
+    return yellow(`  permission: ${optionId ?? state}${why ? dim(` (${oneLine(why)})`) : ''}`);
   },
   log: ({ level, text }) => (level === 'error' ? red : level === 'warn' ? yellow : dim)(`  ${oneLine(text, 160)}`),
   file_change: ({ change, path }) => magenta(`  ${change} ${oneLine(path)}`),

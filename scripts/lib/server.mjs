@@ -71,8 +71,14 @@ export class Server {
       await Promise.race([sleep(ASK_AGAIN_MS), this.exited]);
     }
     if (signal.aborted) throw signal.reason;
-    if (this.#isGone) throw new Problem(`The server ended at its start:\n${this.lastLines()}`, `Its whole log: ${this.logFile}`);
+    if (this.#isGone) throw new Problem(`The server did not start. ${this.#lastWords() ?? `Its last lines:\n${this.lastLines()}`}`, `Its whole log: ${this.logFile}`);
     throw new Problem(`The server was not ready after ${READY_WITHIN_MS / 1000} s:\n${this.lastLines()}`, `Its whole log: ${this.logFile}`);
+  }
+
+  /** What the server says to people where it gives up; everything else of it is a log. */
+  #lastWords() {
+    const at = this.#lines.findLastIndex((line) => line.startsWith('muster: '));
+    return at < 0 ? undefined : this.#lines.slice(at).join('\n').slice('muster: '.length);
   }
 
   lastLines() {

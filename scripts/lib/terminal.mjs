@@ -47,7 +47,8 @@ export function progress(title) {
   const start = performance.now();
   const elapsed = () => duration(performance.now() - start);
   const show = isTerminal ? () => process.stdout.write(`\r\u001b[K${title} … ${dim(elapsed())}`) : () => say(`${title} … ${elapsed()}`);
-  show();
+  if (isTerminal) show();
+  else say(`${title} …`);
   const timer = setInterval(show, isTerminal ? TICK_MS : QUIET_TICK_MS);
   return (result) => {
     clearInterval(timer);

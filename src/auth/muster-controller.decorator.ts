@@ -1,5 +1,5 @@
 import { applyDecorators, Controller, UseFilters, UseGuards, UsePipes } from '@nestjs/common';
-import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiCookieAuth, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { InputPipe } from '../core/http/input.pipe.js';
 import { ProblemFilter } from '../core/http/problem.filter.js';
 import { AccessGuard } from './access.guard.js';
@@ -9,5 +9,5 @@ import { AccessGuard } from './access.guard.js';
  * Nest application that imports Muster keeps its own.
  */
 export function MusterController(path: string, tag: string): ClassDecorator {
-  return applyDecorators(Controller(`api/${path}`), ApiTags(tag), ApiBearerAuth(), UseGuards(AccessGuard), UsePipes(InputPipe), UseFilters(ProblemFilter));
+  return applyDecorators(Controller(`api/${path}`), ApiTags(tag), ApiBearerAuth(), ApiSecurity('apiKey'), ApiCookieAuth(), UseGuards(AccessGuard), UsePipes(InputPipe), UseFilters(ProblemFilter));
 }

@@ -121,7 +121,15 @@ function schemas(): Record<string, JsonSchema> {
   for (const type of OUT_TYPES) if (type !== 'reply') registry.add(OUT_FRAMES[type], { id: `frame.${type}` });
   for (const spec of COMMAND_SPECS)
     if (spec.answer === undefined) registry.add(OUT_FRAMES.reply.extend({ data: spec.data }).describe(`Answers ${spec.type}.`), { id: `reply.${spec.type}` });
-  const found = z.toJSONSchema(registry, { target: 'draft-7', unrepresentable: 'any', uri: (id) => `#/components/schemas/${id}` });
+  const found = z.toJSONSchema(registry, {
+    target: 'draft-7',
+    unrepresentable: 'any',
+    uri: (id) => `#/components/schemas/${id}`,
+    // zod spells a format out as an expression of 400 characters.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+    },
+  });
   const described = Object.entries(found.schemas).map(([id, { $id: _, $schema: __, ...schema }]): [string, JsonSchema] => [id, schema]);
   return Object.fromEntries([...described, ...COMMAND_SPECS.map((spec): [string, JsonSchema] => [`request.${spec.type}`, requestSchema(spec)])]);
 }

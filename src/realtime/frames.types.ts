@@ -32,9 +32,13 @@ const opaqueEvent = z.strictObject({
   payload: z.record(z.string(), z.unknown()).nullable(),
 });
 
+const knownEvents = knownTypes.map(knownEvent);
 /** The schema of an event by its type, and that of every other type as `opaque`. */
-export const EVENT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...Object.fromEntries(knownTypes.map((type) => [type, knownEvent(type)])), opaque: opaqueEvent };
-export const sessionEvent = z.union([...knownTypes.map(knownEvent), opaqueEvent]);
+export const EVENT_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  ...Object.fromEntries(knownTypes.map((type, index) => [type, knownEvents[index] ?? opaqueEvent])),
+  opaque: opaqueEvent,
+};
+export const sessionEvent = z.union([...knownEvents, opaqueEvent]);
 
 /** As `GET /api/sessions/:id` gives it. */
 export const session = z

@@ -35,8 +35,8 @@ export interface Problem {
   readonly code: string;
   readonly detail: string;
   readonly remedy?: string;
-  readonly issues?: readonly InputIssue[];
-  readonly context?: Readonly<Record<string, unknown>>;
+  readonly issues?: InputIssue[];
+  readonly context?: Record<string, unknown>;
   readonly requestId?: string;
 }
 
@@ -51,8 +51,8 @@ export function problemOf(error: unknown, requestId?: string): Problem {
     code: known ? error.code : 'internal_error',
     detail: known ? error.message : 'Something went wrong on the server. The log holds the reason under this request id.',
     ...(known && error.details.remedy ? { remedy: error.details.remedy } : {}),
-    ...(known && error.details.issues ? { issues: error.details.issues } : {}),
-    ...(known && error.details.context ? { context: error.details.context } : {}),
+    ...(known && error.details.issues ? { issues: [...error.details.issues] } : {}),
+    ...(known && error.details.context ? { context: { ...error.details.context } } : {}),
     ...(requestId ? { requestId } : {}),
   };
 }

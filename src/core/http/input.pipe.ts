@@ -11,7 +11,7 @@ import { InvalidInputError, type InputIssue } from '../errors/domain.error.js';
 export class InputPipe implements PipeTransform {
   async transform(value: unknown, { metatype, type }: ArgumentMetadata): Promise<unknown> {
     if (!metatype || type === 'custom' || BUILT_IN.some((each) => each === metatype)) return value;
-    return checkInput(metatype, value ?? {});
+    return checkInput(metatype, type === 'body' ? value : (value ?? {}));
   }
 }
 

@@ -21,9 +21,9 @@ export class ProblemResponse {
   /** What can be done about it. */
   remedy?: string;
   /** Where the input is wrong. */
-  issues?: readonly InputIssueResponse[];
+  issues?: InputIssueResponse[];
   /** Facts for programs. */
-  context?: Readonly<Record<string, unknown>>;
+  context?: Record<string, unknown>;
   /** The same as in the header `X-Request-Id` and in the log. */
   requestId?: string;
 }

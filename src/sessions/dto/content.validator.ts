@@ -17,6 +17,14 @@ export function IsContent(): PropertyDecorator {
     });
 }
 
+/** What {@link IsContent} takes, for the API document. */
+export const CONTENT_SCHEMA = {
+  oneOf: [
+    { type: 'string', minLength: 1 },
+    { type: 'array', minItems: 1, maxItems: 100, items: { type: 'object', additionalProperties: true, required: ['type'], properties: { type: { type: 'string', enum: ['text', 'image', 'audio', 'resource_link', 'resource'] } } } },
+  ],
+};
+
 /** Content blocks out of what a caller gave; undefined where it is not content. */
 export function parseContent(value: unknown): ContentBlock[] | undefined {
   if (typeof value === 'string')

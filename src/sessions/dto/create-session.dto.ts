@@ -1,7 +1,8 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsArray, IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { IsJsonObject, IsText, Optional } from '../../core/http/validators.js';
 import { PERMISSION_POLICIES, type PermissionPolicy } from '../session.types.js';
-import { IsContent } from './content.validator.js';
+import { CONTENT_SCHEMA, IsContent } from './content.validator.js';
 
 /** A session to start, or (`runtime: "external"`) to report. */
 export class CreateSessionRequest {
@@ -41,6 +42,7 @@ export class CreateSessionRequest {
   name?: string;
 
   /** The first input: text, or content blocks. */
+  @ApiProperty({ required: false, ...CONTENT_SCHEMA })
   @Optional()
   @IsContent()
   prompt?: string | Record<string, unknown>[];

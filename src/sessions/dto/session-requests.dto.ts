@@ -1,12 +1,13 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
 import { IsJsonObject, IsText, Nullable, Optional, QueryBoolean, QueryInt, QueryList } from '../../core/http/validators.js';
 import { SESSION_SORTS, type SessionSort } from '../persistence/sessions.repository.js';
 import { SESSION_ORIGINS, SESSION_STATUSES, type SessionOrigin, type SessionStatus } from '../session.types.js';
-import { IsContent } from './content.validator.js';
+import { CONTENT_SCHEMA, IsContent } from './content.validator.js';
 
 /** What to list. */
 export class ListSessionsQuery {
-  /** One status or several, separated by commas. @example 'running,idle' */
+  /** One status or several, separated by commas. @example ['running', 'idle'] */
   @Optional()
   @QueryList(SESSION_STATUSES)
   status?: SessionStatus[];
@@ -97,7 +98,8 @@ export class PatchSessionRequest {
 
 /** The next prompt. */
 export class SessionInputRequest {
-  /** Text, or content blocks of the Agent Client Protocol. @example 'say:hello' */
+  /** Text, or content blocks of the Agent Client Protocol. */
+  @ApiProperty(CONTENT_SCHEMA)
   @IsContent()
   content: string | Record<string, unknown>[];
 
