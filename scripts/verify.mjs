@@ -96,7 +96,7 @@ function finish() {
 
 /** @throws Problem */
 async function command(program, args) {
-  const { code, signal } = await run(program, args, { cwd: ROOT, env, isShown: true });
+  const { code, signal } = await run(program, args, { cwd: ROOT, env, shows: 'all' });
   if (code !== 0) throw new Problem(`ended with ${signal ?? `exit code ${code}`}`);
 }
 
@@ -119,7 +119,8 @@ function checkRequirements() {
 /** The settings of a server that happens to be meant for this shell are none of the tests'. */
 function environmentOfTests() {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('MUSTER_') || name.startsWith('MUSTER_TEST_'));
-  return { ...Object.fromEntries(own), ...(isFull ? { MUSTER_TEST_FULL: '1' } : {}) };
+  const quiet = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
+  return { ...Object.fromEntries(own), ...quiet, ...(isFull ? { MUSTER_TEST_FULL: '1' } : {}) };
 }
 
 function readArguments(given) {

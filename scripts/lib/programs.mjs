@@ -29,14 +29,15 @@ export function outputOf(command, args, options = {}) {
 }
 
 const KEPT_LINES = 40;
+const STDIO = { nothing: ['ignore', 'pipe', 'pipe'], all: ['ignore', 1, 1], stderr: ['ignore', 'ignore', 1] };
 
 /**
  * Runs a program to its end, without input. Resolves `{code, signal, lines}`; `lines` are the last ones of both its streams.
- * With `isShown` its output goes to our stdout and `lines` is empty. A signal that ends this script ends the program too.
+ * With `shows` (`all`, or what it writes to `stderr`) that goes to our stdout and `lines` is empty. A signal that ends this script ends the program too.
  */
-export function run(command, args, { isShown = false, cwd, env = process.env } = {}) {
+export function run(command, args, { shows, cwd, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: isShown ? ['ignore', 1, 1] : ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env, stdio: STDIO[shows ?? 'nothing'] });
     let rest = '';
     const lines = [];
     const take = (piece) => {

@@ -1,9 +1,10 @@
 /** The project itself: installed and built, each only where something changed since. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { outputOf, run } from './programs.mjs';
+import { run } from './programs.mjs';
 import { howToGetCompilers, missingCompilers } from './requirements.mjs';
 import { Problem, progress, say, yellow } from './terminal.mjs';
 
@@ -30,7 +31,7 @@ export async function ensureInstalled() {
       ),
     );
   const done = progress('Installing packages (npm ci; some minutes the first time)');
-  const { code, lines } = await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: ROOT });
+  const { code, lines } = await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: ROOT });
   done();
   if (code !== 0)
     throw new Problem(
@@ -40,6 +41,8 @@ export async function ensureInstalled() {
         .join('\n')}`,
       remedyOf(lines, missing),
     );
+  const trouble = whyNotLoadable();
+  if (trouble) throw new Problem(`The packages are installed, but a compiled one can't be loaded:\n  ${trouble}`, 'Run "npm rebuild", and see that npm may run install scripts (npm config get ignore-scripts).');
   writeMarker(INSTALL_MARKER, stamp);
 }
 
@@ -110,6 +113,12 @@ function isInstalledByHand() {
     ([path, { optional, devOptional, peer }]) => path === '' || isSame(path) || ((optional || devOptional || peer) && !installed[path]),
   );
   if (!isComplete || !Object.keys(installed).every(isSame)) return false;
-  const load = "new (require('better-sqlite3'))(':memory:').close(); require('@swc/core'); console.log('fine')";
-  return outputOf(process.execPath, ['--eval', load], { cwd: ROOT }) === 'fine';
+  return whyNotLoadable() === undefined;
+}
+
+/** Loads what was compiled for one Node, in a process of its own; what it says where that fails. */
+function whyNotLoadable() {
+  const load = "new (require('better-sqlite3'))(':memory:').close(); require('@swc/core')";
+  const { status, stderr } = spawnSync(process.execPath, ['--eval', load], { cwd: ROOT, encoding: 'utf8' });
+  return status === 0 ? undefined : (/^\w*Error.*$/m.exec(stderr)?.[0] ?? `exit code ${status}`);
 }

@@ -71,7 +71,11 @@ export class Server {
       await Promise.race([sleep(ASK_AGAIN_MS), this.exited]);
     }
     if (signal.aborted) throw signal.reason;
-    if (this.#isGone) throw new Problem(`The server did not start. ${this.#lastWords() ?? `Its last lines:\n${this.lastLines()}`}`, `Its whole log: ${this.logFile}`);
+    if (this.#isGone)
+      throw new Problem(
+        `The server did not start. ${this.#lastWords() ?? `Its last lines:\n${this.lastLines()}`}`,
+        `Its whole log: ${this.logFile}`,
+      );
     throw new Problem(`The server was not ready after ${READY_WITHIN_MS / 1000} s:\n${this.lastLines()}`, `Its whole log: ${this.logFile}`);
   }
 

@@ -10,7 +10,7 @@ export const sum = (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + 
 export const describeCounts = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
-/** Runs one project to its end; its output goes through. A run that broke off, and a file that can't be loaded, is one failure each. */
+/** Runs one project to its end; what the runner reports goes through. A run that broke off, and a file that can't be loaded, is one failure each. */
 export async function runTests(project, { inBand = false, env }) {
   const directory = mkdtempSync(join(tmpdir(), 'muster-verify-'));
   const report = join(directory, 'report.json');
@@ -19,7 +19,7 @@ export async function runTests(project, { inBand = false, env }) {
     const { code } = await run(process.execPath, [...args, ...(inBand ? ['--runInBand'] : ['--maxWorkers=2'])], {
       cwd: ROOT,
       env,
-      isShown: true,
+      shows: 'stderr',
     });
     if (!existsSync(report)) return { ...NO_TESTS, failed: 1 };
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = JSON.parse(

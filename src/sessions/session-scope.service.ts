@@ -28,6 +28,8 @@ export class SessionScope {
 
   /** @throws SessionNotFoundError */
   async find(principal: Principal, id: string): Promise<SessionEntity> {
+    // No text with a NUL is stored, and PostgreSQL refuses even to look for one.
+    if (id.includes('\u0000')) throw new SessionNotFoundError(id);
     const visibility = this.access.visibilityOf(principal);
     const session = id.startsWith(EXTERNAL)
       ? await this.sessions.findByExternalId(id.slice(EXTERNAL.length), visibility)

@@ -1,6 +1,7 @@
 import { EventLog } from '../../src/events/event-log.service.js';
 import { OpenBlocks } from '../../src/events/open-blocks.service.js';
 import { Hub } from '../../src/realtime/hub/hub.service.js';
+import { RealtimeLimits } from '../../src/realtime/realtime-limits.js';
 import { TestApp } from '../support/app.js';
 import { DIALECTS } from '../support/databases.js';
 import { serverSentEvents } from '../support/frames.js';
@@ -310,6 +311,55 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
         if (event === 'caught_up') break;
       }
       expect(hub.watched).toBe(before);
+    });
+  });
+
+  describe('with short limits', () => {
+    let own: TestApp;
+    beforeAll(async () => {
+      own = await TestApp.start(dialect);
+      Object.assign(own.get(RealtimeLimits), { authMs: 100, stallMs: 300 });
+    });
+    afterAll(() => own.close());
+
+    it('closes who does not say who they are', async () => {
+      const client = await WsClient.connect(own.url);
+      await client.untilClosed();
+      expect(client.closed).toEqual({ code: 4401, reason: 'no auth frame in time' });
+    });
+
+    it('closes who takes nothing with 4008', async () => {
+      const { body: session } = await own.call('POST', '/api/sessions', { body: { runtime: 'external', agentName: 'test' } });
+      const client = await WsClient.connect(own.url, { key: own.key });
+      await client.request({ type: 'subscribe', sessionId: session.id });
+      await client.frame(({ type }) => type === 'caught_up');
+      client.pause();
+      for (let index = 0; own.get(Hub).watched > 0; index++) {
+        expect(index).toBeLessThan(500);
+        await own.call('POST', `/api/sessions/${session.id}/events`, { body: log('x'.repeat(200_000)) });
+      }
+      client.resume();
+      await client.untilClosed();
+      expect(client.closed?.code).toBe(4008);
+    });
+
+    it('delivers what nobody announced, and its end, within a second or so', async () => {
+      const { body: session } = await own.call('POST', '/api/sessions', { body: { runtime: 'external', agentName: 'test' } });
+      const client = await WsClient.connect(own.url, { key: own.key });
+      await client.request({ type: 'subscribe', sessionId: session.id });
+      await client.frame(({ type }) => type === 'caught_up');
+      const { listeners }: { listeners: Set<unknown> } = own.get(EventLog) as any;
+      const all = [...listeners];
+      listeners.clear();
+      try {
+        await own.call('POST', `/api/sessions/${session.id}/events`, { body: log('unheard') });
+        await client.until(() => client.events(session.id).length === 2, 'the event', 3_000);
+        await own.call('POST', `/api/sessions/${session.id}/stop`);
+        await client.frame(({ type }) => type === 'end');
+      } finally {
+        all.forEach((each) => listeners.add(each));
+      }
+      await client.close();
     });
   });
 

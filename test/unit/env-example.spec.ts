@@ -13,12 +13,17 @@ const known = [...variables.map((each) => each.name), ...secrets];
 const fixedDefault = ({ fallback }: Variable): string => (fallback === undefined || fallback === homedir() ? '' : fallback);
 
 describe('.env.example', () => {
-  const assignments = new Map([...read('.env.example').matchAll(/^#?(MUSTER_[A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]));
+  const assignments = new Map(
+    [...read('.env.example').matchAll(/^#?(MUSTER_[A-Z_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
+  );
 
   it('shows every variable with its description and default', () => {
     const text = read('.env.example').replace(/\n# /g, ' ');
     for (const variable of variables) {
-      expect({ name: variable.name, value: assignments.get(variable.name) }).toEqual({ name: variable.name, value: fixedDefault(variable) });
+      expect({ name: variable.name, value: assignments.get(variable.name) }).toEqual({
+        name: variable.name,
+        value: fixedDefault(variable),
+      });
       expect(text).toContain(variable.describe);
     }
   });

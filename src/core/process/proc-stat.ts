@@ -31,6 +31,15 @@ export function listProcesses(): ProcessStat[] {
   return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readStat(Number(name)) ?? []) : []));
 }
 
+let lastList: { readonly at: number; readonly processes: readonly ProcessStat[] } | undefined;
+
+/** As {@link listProcesses}, at most `maxAgeMs` old: for those who look often, together. */
+export function recentProcesses(maxAgeMs: number): readonly ProcessStat[] {
+  const now = performance.now();
+  if (!lastList || now - lastList.at > maxAgeMs) lastList = { at: now, processes: listProcesses() };
+  return lastList.processes;
+}
+
 /** There, the same one (start time), and not a zombie. */
 export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
   const stat = readStat(pid);

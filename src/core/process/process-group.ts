@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrno, isRunning, listProcesses, type ProcessIdentity, type ProcessStat, readStat } from './proc-stat.js';
+import { isErrno, isRunning, listProcesses, type ProcessIdentity, type ProcessStat, readStat, recentProcesses } from './proc-stat.js';
 
 const POLL_MS = 25;
 /** What SIGKILL can't end in this time hangs in the kernel (state D). */
 const KILL_WAIT_MS = 2_000;
+const LOOK_MAX_AGE_MS = 500;
 
 export interface EndOptions {
   /** Between SIGTERM and SIGKILL; 0 kills at once. */
@@ -28,8 +29,10 @@ export interface EndedGroup {
  * SIGTERM, `graceMs`, SIGKILL, and a look into `/proc` that nothing but zombies is left. Touches nothing that is not provably of
  * this group: where the leader's pid belongs to another process by now, nothing is done.
  */
-export async function endGroup(leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> {
-  const targets = new Targets(leader, options.isOurs);
+export const endGroup = (leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> => endWatched(new GroupWatch(leader, options.isOurs), options);
+
+/** As {@link endGroup}, for a group that was watched: descendants whose parents are gone by now are ended too. */
+export async function endWatched(targets: GroupWatch, options: Pick<EndOptions, 'graceMs'>): Promise<EndedGroup> {
   let left = targets.find();
   const all = new Set(left.map(({ pid }) => pid));
   const step = async (signal: NodeJS.Signals, waitMs: number) => {
@@ -50,8 +53,8 @@ export async function endGroup(leader: ProcessIdentity, options: EndOptions): Pr
   return { ended: all.size - left.length, survivors: left.map(({ pid }) => pid) };
 }
 
-/** The running members of a group, and all they brought forth: once seen as a descendant, a process stays one. */
-class Targets {
+/** The members of a group, and all they brought forth: who was seen as a descendant once, stays one. */
+export class GroupWatch {
   private readonly known = new Map<number, number>();
 
   constructor(
@@ -59,17 +62,27 @@ class Targets {
     private readonly isOurs?: (pid: number) => boolean,
   ) {}
 
+  /** Takes note of those there are, so that they are known when their parents are gone; may be called often. */
+  look(): void {
+    this.note(recentProcesses(LOOK_MAX_AGE_MS));
+  }
+
+  /** All that run now; costs a pass through `/proc`. */
   find(): ProcessStat[] {
+    const processes = listProcesses();
+    this.note(processes);
+    return processes.filter((each) => this.known.get(each.pid) === each.startedAt && isRunning(each));
+  }
+
+  private note(processes: readonly ProcessStat[]): void {
     const { pid, startedAt } = this.leader;
     const now = readStat(pid);
     const isTaken = now !== null && now.startedAt !== startedAt;
-    const processes = listProcesses();
     for (const each of processes) {
       if (isTaken || each.group !== pid || each.session !== pid) continue;
       if (each.pid === pid || now !== null || this.isOurs === undefined || this.isOurs(each.pid)) this.known.set(each.pid, each.startedAt);
     }
     this.addDescendants(processes);
-    return processes.filter((each) => this.known.get(each.pid) === each.startedAt && isRunning(each));
   }
 
   private addDescendants(processes: readonly ProcessStat[]): void {

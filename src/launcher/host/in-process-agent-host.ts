@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../../core/deferred.js';
 import { shown } from '../../core/process/line-splitter.js';
 import { LineTail } from '../../core/process/line-tail.js';
-import { type EndedGroup, endGroup } from '../../core/process/process-group.js';
+import { type EndedGroup, endWatched, GroupWatch } from '../../core/process/process-group.js';
 import type { ProcessGroup } from '../../core/process/spawn-group.js';
 import { acpStream, isRecord, type RawMessage, type WireObserver } from './acp-wire.js';
 import {
@@ -25,6 +25,13 @@ import { readStderr } from './stderr-reader.js';
 const LAST_WORDS_MS = 500;
 /** How long a cancelled prompt may take to answer before the process is ended. */
 const CANCEL_WAIT_MS = 500;
+/**
+ * How long an agent may take to end itself once its input has ended. Agents clean up after themselves then, and only then: measured, codex-acp
+ * takes 2.5 s and opencode leaves the commands it runs behind when it is signalled.
+ */
+const EOF_WAIT_MS = 3_000;
+/** How often new processes of an agent at work are noted: its commands may lead sessions of their own, and outlive its crash. */
+const LOOK_EVERY_MS = 1_000;
 /** Text outside of a prompt is whole after this much silence. */
 const QUIET_MS = 500;
 
@@ -58,6 +65,9 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   /** Id of the request whose answer ends a replay; `true` until it is sent. */
   private replay: { requestId?: unknown } | undefined;
   private quiet: NodeJS.Timeout | undefined;
+  private readonly members: GroupWatch;
+  private looking: NodeJS.Timeout | undefined;
+  private parting: Promise<void> | undefined;
   private ending: Promise<EndedGroup> | undefined;
 
   constructor(
@@ -66,6 +76,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   ) {
     this.id = options.id;
     this.process = { pid: group.pid, startedAt: group.startedAt };
+    this.members = new GroupWatch(this.process);
     this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
     const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
     // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.
@@ -134,6 +145,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     const answered = deferred();
     this.prompting = { turn, requestId: undefined, written: written.resolve, answered: answered.promise, answer: answered.resolve };
     clearTimeout(this.quiet);
+    this.looking ??= setInterval(() => this.members.look(), LOOK_EVERY_MS).unref();
     this.spool.push({ kind: 'prompt-started', turn, text: content.map(({ text }) => (typeof text === 'string' ? text : '')).join('') });
     const response = this.request(methods.agent.session.prompt, { sessionId: this.sessionId, prompt: content });
     // The answer itself is taken off the wire, in its place among the updates; here only the end of the connection matters.
@@ -156,12 +168,23 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   async stop(): Promise<HostExit> {
-    if (!this.ending && this.prompting) {
+    this.parting ??= this.part();
+    await this.parting;
+    await this.end();
+    return this.exited;
+  }
+
+  /** Gives the agent the chance to end by itself, and its commands with it. */
+  private async part(): Promise<void> {
+    if (this.ending) return;
+    // Before the agent ends its commands: what those leave behind has no parent then that would lead to the agent.
+    this.members.find();
+    if (this.prompting) {
       const { answered } = this.prompting;
       await Promise.race([this.cancel().then(() => answered), this.group.exited, sleep(CANCEL_WAIT_MS, undefined, { ref: false })]);
     }
-    await this.end();
-    return this.exited;
+    this.group.stdin.end();
+    await Promise.race([this.group.exited, sleep(Math.min(EOF_WAIT_MS, this.options.stopGraceMs), undefined, { ref: false })]);
   }
 
   received(message: RawMessage): boolean {
@@ -204,6 +227,8 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
 
   private finished({ turn, answer }: OpenPrompt, message: RawMessage): void {
     this.prompting = undefined;
+    clearInterval(this.looking);
+    this.looking = undefined;
     for (const requestId of this.permissions.keys()) this.decide(requestId, null);
     this.spool.push({ kind: 'prompt-finished', turn, answer: answerOf(message) });
     answer();
@@ -230,6 +255,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
     await read;
     clearTimeout(this.quiet);
+    clearInterval(this.looking);
     const ended: HostExit = { ...exit, stderr: this.tail.text, survivors };
     this.prompting?.written();
     this.spool.push({ kind: 'exit', ...ended });
@@ -238,7 +264,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   private end(): Promise<EndedGroup> {
-    this.ending ??= endGroup(this.process, { graceMs: this.options.stopGraceMs });
+    this.ending ??= endWatched(this.members, { graceMs: this.options.stopGraceMs });
     return this.ending;
   }
 }

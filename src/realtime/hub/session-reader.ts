@@ -84,7 +84,7 @@ export class SessionReader implements LiveReader {
 
   takeEvents(frame: EventsFrame): void {
     if (this.state !== 'live' || frame.last <= this.last) return;
-    if (frame.prev > this.last || this.outlet.isCongested) return this.fallBehind();
+    if (this.outlet.isCongested) return this.fallBehind();
     this.sendEvents(frame);
   }
 

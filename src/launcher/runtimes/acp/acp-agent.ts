@@ -7,6 +7,7 @@ import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnR
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
 import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
 import { AcpTranslator } from './acp-translator.js';
+import { AgentTrouble } from './agent-trouble.js';
 import { decide } from './permission-policy.js';
 
 export interface AcpAgentOptions {
@@ -29,7 +30,9 @@ export class AcpAgent implements RunningAgent {
   private conversation: AcpConversation = { capabilities: {}, options: { modes: [], currentMode: null, selects: [] } };
   private readonly decisions = new Map<string, string | null>();
   private readonly answers = new Map<number, Deferred<PromptAnswer>>();
+  private readonly trouble = new AgentTrouble();
   private isCancelling = false;
+  private hasRejected = false;
 
   constructor(
     private readonly host: AgentHost,
@@ -61,6 +64,7 @@ export class AcpAgent implements RunningAgent {
     const unsupported = unsupportedContent(this.conversation.capabilities, content);
     if (unsupported !== null) return this.refuse(turn, `the agent takes no content of the kind ${unsupported}: the prompt was not sent`);
     this.isCancelling = false;
+    this.hasRejected = false;
     if (agentMode !== null) {
       const refusal = await this.changeMode(agentMode);
       if (refusal !== null) return this.refuse(turn, `${refusal}: the prompt was not sent`);
@@ -112,6 +116,9 @@ export class AcpAgent implements RunningAgent {
   private outcome(answer: PromptAnswer): TurnOutcome {
     if ('stopReason' in answer) {
       const { stopReason } = answer;
+      if (this.trouble.reason !== null && stopReason === 'end_turn' && !this.isCancelling) return { state: 'failed', error: this.trouble.reason };
+      // Some agents take a rejected permission for the end of the turn.
+      if (stopReason === 'cancelled' && !this.isCancelling && this.hasRejected) return { state: 'cancelled', stopReason: 'permission_rejected' };
       return { state: stopReason === 'cancelled' ? 'cancelled' : 'completed', stopReason: stopReason.slice(0, 128) };
     }
     // Some agents answer a cancelled prompt with an error of theirs.
@@ -126,7 +133,11 @@ export class AcpAgent implements RunningAgent {
       else this.recorder.write({ sessionId: this.options.sessionId, ...each.delta });
     }
     if (record.kind === 'permission') items.push({ draft: this.approvalOf(record) });
-    if (record.kind === 'update') this.noteMode(record.update);
+    if (record.kind === 'prompt-started') this.trouble.forget();
+    if (record.kind === 'update') {
+      this.noteMode(record.update);
+      this.trouble.see(record.update);
+    }
     return items;
   }
 
@@ -148,7 +159,8 @@ export class AcpAgent implements RunningAgent {
 
   private approvalOf(record: SpoolRecord & { kind: 'permission' }): EventDraft {
     const { toolCallId, title } = record.request.toolCall;
-    const { optionId, reason } = this.decisionOn(record);
+    const { isAllowed, optionId, reason } = this.decisionOn(record);
+    this.hasRejected ||= !isAllowed;
     this.decisions.set(record.requestId, optionId);
     return {
       id: `${this.host.id}:${record.n}.approval`,

@@ -84,7 +84,8 @@ export class AcpTranslator {
         return this.close(false);
       case 'prompt-finished': {
         const usage = 'usage' in record.answer ? this.usage.ofAnswer(record.answer.usage) : null;
-        const events = [...this.close(false), ...(usage ? [this.event(record.n, 'usage', usage)] : [])];
+        const isCutOff = !('stopReason' in record.answer) || record.answer.stopReason === 'cancelled';
+        const events = [...this.close(false), ...(isCutOff ? this.endTools(record.n) : []), ...(usage ? [this.event(record.n, 'usage', usage)] : [])];
         this.turn = null;
         if (this.tools.size > MAX_TOOLS) this.tools.clear();
         return events;
@@ -92,7 +93,7 @@ export class AcpTranslator {
       case 'output':
         return [this.event(record.n, 'log', { level: 'debug', text: record.text, stream: record.stream })];
       case 'exit':
-        return this.close(true);
+        return [...this.close(true), ...this.endTools(record.n)];
     }
   }
 
@@ -147,6 +148,16 @@ export class AcpTranslator {
     if (kind === 'tool_call_update') return this.event(n, 'tool_update', fields, update);
     const defaults = { title: textOr(fields['name'], 'Tool call'), kind: 'other', status: 'pending', locations: [], content: [] };
     return this.event(n, 'tool_call', { ...defaults, ...fields }, update);
+  }
+
+  /** Calls under way when a turn is cut off: not every agent says how they ended (codex-acp 2.6.0). */
+  private endTools(n: number): Translated[] {
+    const open = [...this.tools.keys()];
+    this.tools.clear();
+    return open.map((toolCallId, index) => {
+      const draft = this.draft(`${this.options.hostId}:${n}.${index}`, this.turn, 'tool_update', { toolCallId, status: 'failed' });
+      return { kind: 'event', draft };
+    });
   }
 
   /** The open text is whole now, or, where the agent died over it, truncated. */

@@ -34,6 +34,7 @@ export class ProcessAgent implements RunningAgent {
       return { state: 'failed', error: spawnFailure(this.spec, error) };
     } finally {
       this.turn = null;
+      this.over = Promise.resolve(null);
       ended.resolve(outcome?.exit ?? null);
     }
   }

@@ -1,0 +1,51 @@
+import type { CommittedEvents, OpenBlock, StoredEvent } from '../../events/event-log.types.js';
+import { LogNotFoundError } from '../../events/events.errors.js';
+import type { ReadableLog } from '../hub/session-reader.js';
+
+export const SESSION = 's1';
+export const EPOCH = '0a1b2c3d';
+
+export const stored = (seq: number, changes: Partial<StoredEvent> = {}): StoredEvent => ({
+  sessionId: SESSION,
+  seq,
+  id: `e${seq}`,
+  turn: null,
+  type: 'log',
+  source: 'api',
+  actor: 'admin',
+  occurredAt: '2026-11-20T14:00:00.000Z',
+  recordedAt: '2026-11-20T14:00:00.000Z',
+  nativeId: null,
+  payload: `{"level":"info","text":"${seq}"}`,
+  ...changes,
+});
+
+/** A log in memory: what is committed is there at once, what is announced is up to the test. */
+export class FakeLog implements ReadableLog {
+  readonly events: StoredEvent[] = [];
+  open: OpenBlock[] = [];
+  reads = 0;
+  isGone = false;
+  /** Called in the middle of each read, after its rows were chosen: what is committed and announced here is not in the page. */
+  duringRead: () => void = () => undefined;
+
+  /** Commits `count` events; gives their announcement. */
+  commit(count: number, { changes = {}, ended = false }: { changes?: Partial<StoredEvent>; ended?: boolean } = {}): CommittedEvents {
+    const prev = this.events.length;
+    const events = Array.from({ length: count }, (_, index) => stored(prev + 1 + index, changes));
+    this.events.push(...events);
+    return { sessionId: SESSION, epoch: EPOCH, prev, events, ended };
+  }
+
+  async read(after: number, limit: number): Promise<StoredEvent[]> {
+    this.reads += 1;
+    if (this.isGone) throw new LogNotFoundError('gone');
+    const page = this.events.filter(({ seq }) => seq > after).slice(0, limit);
+    this.duringRead();
+    return page;
+  }
+
+  openBlocks(): readonly OpenBlock[] {
+    return this.open;
+  }
+}
