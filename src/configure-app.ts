@@ -20,7 +20,12 @@ export function configureApp(app: NestExpressApplication): void {
     next();
   });
   if (config.corsOrigins.length > 0)
-    app.enableCors({ origin: [...config.corsOrigins], credentials: true, exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'], maxAge: 600 });
+    app.enableCors({
+      origin: [...config.corsOrigins],
+      credentials: true,
+      exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+      maxAge: 600,
+    });
   app.use(jsonBody());
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   setUpApiDocuments(app);

@@ -13,7 +13,10 @@ async function main(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'muster-documents-'));
   try {
     const environment = { MUSTER_DATA_DIR: dataDir };
-    const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), { logger: false, abortOnError: false });
+    const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), {
+      logger: false,
+      abortOnError: false,
+    });
     process.stdout.write(JSON.stringify({ openapi: openApiDocument(app), asyncapi: asyncApiDocument(VERSION) }));
     await app.close();
   } finally {

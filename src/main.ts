@@ -31,7 +31,10 @@ function stop(server: RunningServer, logger: PinoLogger): void {
 
 /** What a person can cause is told in a sentence; anything else is a fault of ours and comes with its stack. */
 main().catch((error: unknown) => {
-  const isExpected = error instanceof ConfigError || (error instanceof Error && (/^(DataDirInUse|DatabaseUnreachable|PortInUse)Error$/.test(error.name) || error.message.startsWith('MUSTER_')));
+  const isExpected =
+    error instanceof ConfigError ||
+    (error instanceof Error &&
+      (/^(DataDirInUse|DatabaseUnreachable|PortInUse)Error$/.test(error.name) || error.message.startsWith('MUSTER_')));
   process.stderr.write(`muster: ${isExpected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
 });

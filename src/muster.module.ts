@@ -27,7 +27,17 @@ export interface MusterOptions {
 export class MusterModule {
   /** @throws ConfigError where a variable is wrong */
   static forRoot({ environment = processEnvironment() }: MusterOptions = {}): DynamicModule {
-    const features = [AuthModule, AgentsModule, WorkspacesModule, EventLogModule, SessionsModule, EventsModule, LauncherModule, RealtimeModule, OpsModule];
+    const features = [
+      AuthModule,
+      AgentsModule,
+      WorkspacesModule,
+      EventLogModule,
+      SessionsModule,
+      EventsModule,
+      LauncherModule,
+      RealtimeModule,
+      OpsModule,
+    ];
     return {
       module: MusterModule,
       imports: [ConfigModule.of(new MusterConfig(environment)), CoreModule.of(schema), ...features],

@@ -44,13 +44,17 @@ async function listen(app: NestExpressApplication, { host, port }: MusterConfig)
   } catch (error) {
     await app.close();
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EADDRINUSE') throw new PortInUseError(`MUSTER_PORT: ${host}:${port} is in use. Stop what listens there, or set MUSTER_PORT to another port.`);
+    if (code === 'EADDRINUSE')
+      throw new PortInUseError(`MUSTER_PORT: ${host}:${port} is in use. Stop what listens there, or set MUSTER_PORT to another port.`);
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-      throw new PortInUseError(`MUSTER_HOST, MUSTER_PORT: can't listen on ${host}:${port} (${code}). Choose an address of this machine and a port above 1023.`);
+      throw new PortInUseError(
+        `MUSTER_HOST, MUSTER_PORT: can't listen on ${host}:${port} (${code}). Choose an address of this machine and a port above 1023.`,
+      );
     throw error;
   }
   const bound: unknown = app.getHttpServer().address();
-  if (typeof bound === 'object' && bound !== null && 'port' in bound && typeof bound.port === 'number') app.get(ServerAddress).listensOn(host, bound.port);
+  if (typeof bound === 'object' && bound !== null && 'port' in bound && typeof bound.port === 'number')
+    app.get(ServerAddress).listensOn(host, bound.port);
 }
 
 /** Requests under way may finish; what is left after the grace is cut. */

@@ -1,5 +1,4 @@
 /** A client of the HTTP API, as small as one can be. */
-import { TextDecoderStream } from 'node:stream/web';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from './terminal.mjs';
 
@@ -87,8 +86,9 @@ export class Api {
 async function* messagesOf(body) {
   let rest = '';
   let message = { event: 'message', data: [], id: undefined };
-  for await (const piece of body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + piece).split(/\r\n|\n|\r(?=[^\n])/);
+  const decoder = new TextDecoder();
+  for await (const bytes of body) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?=[^\n])/);
     rest = lines.pop();
     for (const line of lines) {
       if (line === '') {

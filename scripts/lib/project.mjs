@@ -42,7 +42,11 @@ export async function ensureInstalled() {
       remedyOf(lines, missing),
     );
   const trouble = whyNotLoadable();
-  if (trouble) throw new Problem(`The packages are installed, but a compiled one can't be loaded:\n  ${trouble}`, 'Run "npm rebuild", and see that npm may run install scripts (npm config get ignore-scripts).');
+  if (trouble)
+    throw new Problem(
+      `The packages are installed, but a compiled one can't be loaded:\n  ${trouble}`,
+      'Run "npm rebuild", and see that npm may run install scripts (npm config get ignore-scripts).',
+    );
   writeMarker(INSTALL_MARKER, stamp);
 }
 

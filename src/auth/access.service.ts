@@ -80,7 +80,12 @@ export class Access {
 
   private async giveKey(
     kind: KeyKind,
-    { principalId, name, sessionId = null, expiresInMs }: { principalId: string; name: string; sessionId?: string | null; expiresInMs?: number },
+    {
+      principalId,
+      name,
+      sessionId = null,
+      expiresInMs,
+    }: { principalId: string; name: string; sessionId?: string | null; expiresInMs?: number },
   ): Promise<string> {
     const secret = newKey(kind);
     const now = this.clock.now();

@@ -32,7 +32,8 @@ export class AdminKey implements OnModuleInit {
     }
     if ((statSync(this.file).mode & 0o077) !== 0) chmodSync(this.file, 0o600);
     const secret = readFileSync(this.file, 'utf8').trim();
-    if (secret.length < 32) throw new ConfigError('MUSTER_DATA_DIR', `${this.file} holds no key`, 'Remove the file: the next start makes a new key.');
+    if (secret.length < 32)
+      throw new ConfigError('MUSTER_DATA_DIR', `${this.file} holds no key`, 'Remove the file: the next start makes a new key.');
     return secret;
   }
 }

@@ -29,7 +29,10 @@ export class EdgeRules {
    * Only browsers send an Origin; what changes something, and every upgrade, must come from a page of ours or an allowed one.
    * @throws OriginNotAllowedError
    */
-  assertOrigin(headers: IncomingHttpHeaders, { method, isUpgrade = false, isCookie = false }: { method: string; isUpgrade?: boolean; isCookie?: boolean }): void {
+  assertOrigin(
+    headers: IncomingHttpHeaders,
+    { method, isUpgrade = false, isCookie = false }: { method: string; isUpgrade?: boolean; isCookie?: boolean },
+  ): void {
     if (SAFE_METHODS.includes(method) && !isUpgrade) return;
     const { origin } = headers;
     if (origin === undefined && !isCookie) return;

@@ -9,5 +9,14 @@ import { AccessGuard } from './access.guard.js';
  * Nest application that imports Muster keeps its own.
  */
 export function MusterController(path: string, tag: string): ClassDecorator {
-  return applyDecorators(Controller(`api/${path}`), ApiTags(tag), ApiBearerAuth(), ApiSecurity('apiKey'), ApiCookieAuth(), UseGuards(AccessGuard), UsePipes(InputPipe), UseFilters(ProblemFilter));
+  return applyDecorators(
+    Controller(`api/${path}`),
+    ApiTags(tag),
+    ApiBearerAuth(),
+    ApiSecurity('apiKey'),
+    ApiCookieAuth(),
+    UseGuards(AccessGuard),
+    UsePipes(InputPipe),
+    UseFilters(ProblemFilter),
+  );
 }

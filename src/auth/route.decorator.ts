@@ -12,7 +12,13 @@ export interface RouteOptions {
   readonly description?: string;
   readonly permission: Permission;
   /** What it answers. `text` is for what is not JSON. */
-  readonly response: { readonly status?: number; readonly type?: Type; readonly example?: unknown; readonly description?: string; readonly mediaType?: string };
+  readonly response: {
+    readonly status?: number;
+    readonly type?: Type;
+    readonly example?: unknown;
+    readonly description?: string;
+    readonly mediaType?: string;
+  };
   /** An example body, for routes that take one. */
   readonly body?: { readonly type: Type; readonly examples: Readonly<Record<string, unknown>> };
   /** Codes by status, beyond those every route has. */
@@ -44,7 +50,8 @@ export function Route(options: RouteOptions): MethodDecorator {
 }
 
 function responseOf(status: number, { type, example, description = 'Done', mediaType }: RouteOptions['response']): ApiResponseOptions {
-  if (mediaType) return { status, description, content: { [mediaType]: { schema: { type: 'string' }, ...(example === undefined ? {} : { example }) } } };
+  if (mediaType)
+    return { status, description, content: { [mediaType]: { schema: { type: 'string' }, ...(example === undefined ? {} : { example }) } } };
   return { status, description, ...(type ? { type } : {}), ...(example === undefined ? {} : { example }) };
 }
 
@@ -52,7 +59,14 @@ const problemResponse = (status: number, codes: readonly string[]): ApiResponseO
   status,
   description: codes.map((code) => `\`${code}\``).join(', '),
   type: ProblemResponse,
-  example: { type: 'about:blank', title: 'Error', status, code: codes[0] ?? 'error', detail: 'What is wrong, for people.', requestId: '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' },
+  example: {
+    type: 'about:blank',
+    title: 'Error',
+    status,
+    code: codes[0] ?? 'error',
+    detail: 'What is wrong, for people.',
+    requestId: '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e',
+  },
 });
 
 const examplesOf = (examples: Readonly<Record<string, unknown>>) =>

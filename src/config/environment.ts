@@ -16,7 +16,11 @@ export const VARIABLES = [
   { name: 'MUSTER_PORT', describe: 'Port to listen on; 0 picks a free one.', fallback: '4600' },
   { name: 'MUSTER_PUBLIC_URL', describe: 'URL under which people and agents reach this server. Absent: http://<host>:<port>.' },
   { name: 'MUSTER_DATA_DIR', describe: 'Directory of the embedded database, the admin key and sample workspaces.', fallback: './.muster' },
-  { name: 'MUSTER_DATABASE_URL', describe: 'postgres://user:password@host:port/database. Absent: SQLite in the data directory.', isSecret: true },
+  {
+    name: 'MUSTER_DATABASE_URL',
+    describe: 'postgres://user:password@host:port/database. Absent: SQLite in the data directory.',
+    isSecret: true,
+  },
   { name: 'MUSTER_DATABASE_POOL_SIZE', describe: 'Most connections to PostgreSQL.', fallback: '10' },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
   { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
@@ -27,7 +31,11 @@ export const VARIABLES = [
   { name: 'MUSTER_CORS_ORIGINS', describe: 'Origins of browsers that may call from elsewhere, separated by ",".', fallback: '' },
   { name: 'MUSTER_ALLOWED_HOSTS', describe: 'Further names that a Host header may carry, separated by ",".', fallback: '' },
   { name: 'MUSTER_AUTH', describe: '"key", or "off" for a closed test bench on a loopback address.', fallback: 'key' },
-  { name: 'MUSTER_ADMIN_KEY', describe: 'The admin key. Absent: made at first start and kept in admin.key in the data directory.', isSecret: true },
+  {
+    name: 'MUSTER_ADMIN_KEY',
+    describe: 'The admin key. Absent: made at first start and kept in admin.key in the data directory.',
+    isSecret: true,
+  },
   { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
   { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
 ] as const satisfies readonly Variable[];
@@ -56,8 +64,7 @@ export function readVariable(environment: Environment, name: VariableName): stri
   const variable: Variable | undefined = VARIABLES.find((each) => each.name === name);
   const value = environment[name] || undefined;
   const file = variable?.isSecret ? environment[`${name}_FILE`] || undefined : undefined;
-  if (value !== undefined && file !== undefined)
-    throw new ConfigError(name, `is set, and ${name}_FILE is too`, 'Set only one of them.');
+  if (value !== undefined && file !== undefined) throw new ConfigError(name, `is set, and ${name}_FILE is too`, 'Set only one of them.');
   if (file === undefined) return value ?? variable?.fallback;
   try {
     return readFileSync(file, 'utf8').trim();

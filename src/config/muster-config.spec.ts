@@ -9,7 +9,13 @@ const config = (environment: Record<string, string> = {}) => new MusterConfig(en
 describe('the configuration', () => {
   it('has defaults that serve one machine', () => {
     const { host, port, database, auth, publicUrl } = config();
-    expect({ host, port, kind: database.kind, auth, publicUrl }).toEqual({ host: '127.0.0.1', port: 4600, kind: 'sqlite', auth: 'key', publicUrl: undefined });
+    expect({ host, port, kind: database.kind, auth, publicUrl }).toEqual({
+      host: '127.0.0.1',
+      port: 4600,
+      kind: 'sqlite',
+      auth: 'key',
+      publicUrl: undefined,
+    });
   });
 
   it.each([
@@ -43,7 +49,10 @@ describe('the configuration', () => {
   it('reads secrets from files', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'muster-config-')), 'url');
     writeFileSync(file, 'postgres://user:pw@db.example/muster\n');
-    expect(config({ MUSTER_DATABASE_URL_FILE: file }).database).toMatchObject({ kind: 'postgres', url: 'postgres://user:pw@db.example/muster' });
+    expect(config({ MUSTER_DATABASE_URL_FILE: file }).database).toMatchObject({
+      kind: 'postgres',
+      url: 'postgres://user:pw@db.example/muster',
+    });
     expect(() => config({ MUSTER_DATABASE_URL_FILE: `${file}.missing` })).toThrow(/MUSTER_DATABASE_URL_FILE: cannot read .*missing/);
     expect(() => config({ MUSTER_DATABASE_URL_FILE: file, MUSTER_DATABASE_URL: 'postgres://x/y' })).toThrow(/Set only one/);
   });

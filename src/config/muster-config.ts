@@ -74,7 +74,11 @@ export class MusterConfig {
     this.allowedHosts = list('MUSTER_ALLOWED_HOSTS', ',').map((each) => each.toLowerCase());
     this.auth = oneOf('MUSTER_AUTH', ['key', 'off']);
     if (this.auth === 'off' && !isLoopback(this.host))
-      throw new ConfigError('MUSTER_AUTH', `"off" with MUSTER_HOST=${this.host}`, 'Without authentication only a loopback address is served.');
+      throw new ConfigError(
+        'MUSTER_AUTH',
+        `"off" with MUSTER_HOST=${this.host}`,
+        'Without authentication only a loopback address is served.',
+      );
     this.adminKey = read('MUSTER_ADMIN_KEY');
     if (this.adminKey !== undefined && this.adminKey.length < 32)
       throw new ConfigError('MUSTER_ADMIN_KEY', 'is shorter than 32 characters', 'Use a longer one: openssl rand -base64 36.');
@@ -100,15 +104,15 @@ export function processEnvironment(directory = process.cwd()): Environment {
 
 export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/.test(host);
 
-function databaseConfig(
-  url: string | undefined,
-  dataDir: string,
-  options: { poolSize: number; connectTimeoutMs: number },
-): DatabaseConfig {
+function databaseConfig(url: string | undefined, dataDir: string, options: { poolSize: number; connectTimeoutMs: number }): DatabaseConfig {
   const { connectTimeoutMs } = options;
   if (url === undefined) return { kind: 'sqlite', file: resolve(dataDir, 'muster.db'), connectTimeoutMs };
   if (!/^postgres(ql)?:\/\/./.test(url))
-    throw new ConfigError('MUSTER_DATABASE_URL', 'does not start with postgres://', 'Write postgres://user:password@host:5432/database, or remove it to use SQLite.');
+    throw new ConfigError(
+      'MUSTER_DATABASE_URL',
+      'does not start with postgres://',
+      'Write postgres://user:password@host:5432/database, or remove it to use SQLite.',
+    );
   return { kind: 'postgres', url, ...options };
 }
 

@@ -7,7 +7,9 @@ export const VERSION = find(__dirname);
 
 function find(directory: string): string {
   try {
-    const manifest = z.object({ name: z.literal('muster'), version: z.string() }).safeParse(JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')));
+    const manifest = z
+      .object({ name: z.literal('muster'), version: z.string() })
+      .safeParse(JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')));
     if (manifest.success) return manifest.data.version;
   } catch {
     // No package.json here: it is further up.

@@ -205,7 +205,12 @@ export class EventLog implements OnModuleInit {
     for (const sessionId of [...bySession.keys()].sort()) {
       const waiting = bySession.get(sessionId) ?? [];
       try {
-        const results = await this.write(work, sessionId, waiting.flatMap((each) => each.events), {});
+        const results = await this.write(
+          work,
+          sessionId,
+          waiting.flatMap((each) => each.events),
+          {},
+        );
         for (const each of waiting) {
           const own = results.splice(0, each.events.length);
           settled.push(() => each.resolve(own));
@@ -220,16 +225,31 @@ export class EventLog implements OnModuleInit {
 
   private async write(work: Work, sessionId: string, events: readonly PreparedEvent[], options: AppendInOptions): Promise<AppendResult[]> {
     const head = await this.lock(work, sessionId);
-    const known = await this.store.findByIds(work, sessionId, events.map((each) => each.id));
+    const known = await this.store.findByIds(
+      work,
+      sessionId,
+      events.map((each) => each.id),
+    );
     const fresh: PreparedEvent[] = [];
     const recordedAt = this.clock.nowIso();
     const results = events.map((event): AppendResult => {
       const first = known.get(event.id);
       if (first && first.hash !== event.hash)
-        return { ok: false, error: new EventConflictError(`The event ${event.id} is there already (seq ${first.seq}), with other content.`, { remedy: 'Draw a new id for a new event.', context: { id: event.id, seq: first.seq } }) };
+        return {
+          ok: false,
+          error: new EventConflictError(`The event ${event.id} is there already (seq ${first.seq}), with other content.`, {
+            remedy: 'Draw a new id for a new event.',
+            context: { id: event.id, seq: first.seq },
+          }),
+        };
       if (first) return { ok: true, value: { id: event.id, seq: first.seq, duplicate: true } };
       if (head.ended && !options.reopens)
-        return { ok: false, error: new SessionEndedError('The session has ended: its log accepts nothing more.', { remedy: 'Resume the session: that makes a new one.' }) };
+        return {
+          ok: false,
+          error: new SessionEndedError('The session has ended: its log accepts nothing more.', {
+            remedy: 'Resume the session: that makes a new one.',
+          }),
+        };
       fresh.push(event);
       const seq = head.lastSeq + fresh.length;
       known.set(event.id, { seq, hash: event.hash });

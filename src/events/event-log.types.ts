@@ -18,7 +18,10 @@ export interface EventDraft {
 }
 
 /** A draft of a known type, checked by the compiler. */
-export type TypedDraft<T extends KnownEventType> = Omit<EventDraft, 'type' | 'payload'> & { readonly type: T; readonly payload: EventPayload<T> };
+export type TypedDraft<T extends KnownEventType> = Omit<EventDraft, 'type' | 'payload'> & {
+  readonly type: T;
+  readonly payload: EventPayload<T>;
+};
 
 /** What became of one draft: committed and fsynced, or a duplicate of what was. */
 export interface Appended {

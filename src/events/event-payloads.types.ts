@@ -5,7 +5,13 @@ import { INPUT_STATES, SESSION_STATUSES, TURN_STATES } from '../sessions/session
 
 const annotations = z.record(z.string(), z.unknown()).nullish();
 const textBlock = z.looseObject({ type: z.literal('text'), text: z.string(), annotations });
-const imageBlock = z.looseObject({ type: z.literal('image'), data: z.string(), mimeType: z.string(), uri: z.string().nullish(), annotations });
+const imageBlock = z.looseObject({
+  type: z.literal('image'),
+  data: z.string(),
+  mimeType: z.string(),
+  uri: z.string().nullish(),
+  annotations,
+});
 const audioBlock = z.looseObject({ type: z.literal('audio'), data: z.string(), mimeType: z.string(), annotations });
 const linkBlock = z.looseObject({
   type: z.literal('resource_link'),
@@ -86,7 +92,11 @@ export const PAYLOADS = {
     by: z.string().optional(),
     reason: z.string().optional(),
   }),
-  file_change: z.looseObject({ path: z.string(), change: z.enum(['added', 'modified', 'deleted', 'renamed']), diff: z.string().optional() }),
+  file_change: z.looseObject({
+    path: z.string(),
+    change: z.enum(['added', 'modified', 'deleted', 'renamed']),
+    diff: z.string().optional(),
+  }),
   /** Increments, never totals. */
   usage: z.looseObject({
     input: whole.optional(),

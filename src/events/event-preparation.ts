@@ -31,9 +31,14 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
     throw new InvalidEventError(`type: ${JSON.stringify(draft.type.slice(0, 64))} is not an event type`, {
       issues: [{ path: 'type', message: 'letters, digits and _ . : / -, beginning with a letter, at most 128' }],
     });
-  for (const [path, value] of [['id', draft.id], ['nativeId', draft.nativeId]] as const)
+  for (const [path, value] of [
+    ['id', draft.id],
+    ['nativeId', draft.nativeId],
+  ] as const)
     if (value !== undefined && value !== null && (value.length === 0 || value.length > 256 || NUL.test(value)))
-      throw new InvalidEventError(`${path}: must have 1 to 256 characters and no NUL`, { issues: [{ path, message: '1 to 256 characters, no NUL' }] });
+      throw new InvalidEventError(`${path}: must have 1 to 256 characters and no NUL`, {
+        issues: [{ path, message: '1 to 256 characters, no NUL' }],
+      });
   const value = checkedPayload(draft.type, draft.payload);
   return {
     id: draft.id ?? newId(),
@@ -51,7 +56,9 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
 
 /** SHA-256 over the RFC 8785 form of `{type, payload}`: two writings of the same content are one content. */
 export function contentHash(type: string, payload: object): string {
-  return createHash('sha256').update(canonicalize({ type, payload }) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize({ type, payload }) ?? '')
+    .digest('hex');
 }
 
 function checkedPayload(type: string, payload: object): Record<string, unknown> {

@@ -33,7 +33,10 @@ export class EventReads {
     const { id: sessionId } = await this.scope.find(principal, id);
     const after = query.after === undefined ? undefined : parseCursor(query.after);
     const before = query.before === undefined ? undefined : parseCursor(query.before, 'before');
-    if (query.wait > 0 && before) throw new InvalidInputError('wait: nothing new comes before a cursor.', { issues: [{ path: 'wait', message: 'not together with before' }] });
+    if (query.wait > 0 && before)
+      throw new InvalidInputError('wait: nothing new comes before a cursor.', {
+        issues: [{ path: 'wait', message: 'not together with before' }],
+      });
     if (before) return this.readBefore(sessionId, after, before, query);
     let from = after ?? BEGINNING;
     let page = await this.readAfter(sessionId, from, query);
@@ -60,10 +63,20 @@ export class EventReads {
     const scanned = hasMore ? (page.at(-1)?.seq ?? after.seq) : Math.max(head.lastSeq, page.at(-1)?.seq ?? 0);
     const cursor = formatCursor(head.epoch, scanned);
     const first = page[0]?.seq;
-    return { events: page, cursor, nextCursor: hasMore ? cursor : null, previousCursor: first !== undefined && first > head.earliestSeq ? formatCursor(head.epoch, first) : null };
+    return {
+      events: page,
+      cursor,
+      nextCursor: hasMore ? cursor : null,
+      previousCursor: first !== undefined && first > head.earliestSeq ? formatCursor(head.epoch, first) : null,
+    };
   }
 
-  private async readBefore(sessionId: string, after: Cursor | undefined, before: Cursor, { limit, type }: ReadEventsQuery): Promise<EventPage> {
+  private async readBefore(
+    sessionId: string,
+    after: Cursor | undefined,
+    before: Cursor,
+    { limit, type }: ReadEventsQuery,
+  ): Promise<EventPage> {
     const head = await this.log.head(sessionId);
     this.log.assertReadable(head, { ...before, seq: Math.min(before.seq, head.lastSeq) });
     if (after) this.log.assertReadable(head, after);

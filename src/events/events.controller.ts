@@ -42,11 +42,21 @@ export class EventsController {
       type: AppendEventsRequest,
       examples: {
         one: { type: 'message', payload: { role: 'assistant', content: [{ type: 'text', text: 'Hello' }] } },
-        several: { events: [{ type: 'log', payload: { level: 'info', text: 'started' } }, { type: 'my_own_type', payload: { any: 'thing' } }] },
+        several: {
+          events: [
+            { type: 'log', payload: { level: 'info', text: 'started' } },
+            { type: 'my_own_type', payload: { any: 'thing' } },
+          ],
+        },
       },
     },
     response: { status: 201, type: AppendEventsResponse, example: { id: EVENT_EXAMPLE.id, seq: 17, duplicate: false } },
-    errors: { 400: ['invalid_event'], 404: ['session_not_found'], 409: ['event_conflict', 'session_ended', 'illegal_move'], 503: ['log_overloaded'] },
+    errors: {
+      400: ['invalid_event'],
+      404: ['session_not_found'],
+      409: ['event_conflict', 'session_ended', 'illegal_move'],
+      503: ['log_overloaded'],
+    },
   })
   async append(
     @CurrentPrincipal() principal: Principal,
@@ -65,7 +75,10 @@ export class EventsController {
     id: 'readEvents',
     summary: "Read a session's events, forward, backward or waiting for new ones",
     permission: 'sessions:read',
-    response: { type: EventPageResponse, example: { items: [EVENT_EXAMPLE], cursor: '5f1c3a4b.17', nextCursor: null, previousCursor: '5f1c3a4b.17' } },
+    response: {
+      type: EventPageResponse,
+      example: { items: [EVENT_EXAMPLE], cursor: '5f1c3a4b.17', nextCursor: null, previousCursor: '5f1c3a4b.17' },
+    },
     errors: { 404: ['session_not_found'], 409: ['resync_required'] },
   })
   async read(
@@ -87,14 +100,29 @@ export class EventsController {
     response: {
       type: FeedPageResponse,
       example: {
-        items: [{ position: 42, name: 'session.deleted', workspaceId: null, sessionId: 's', ownerId: 'admin', actor: 'admin', occurredAt: '2026-11-20T14:00:00.000Z', data: { sessionId: 's' } }],
+        items: [
+          {
+            position: 42,
+            name: 'session.deleted',
+            workspaceId: null,
+            sessionId: 's',
+            ownerId: 'admin',
+            actor: 'admin',
+            occurredAt: '2026-11-20T14:00:00.000Z',
+            data: { sessionId: 's' },
+          },
+        ],
         cursor: '0a1b2c3d.42',
         nextCursor: null,
       },
     },
     errors: { 409: ['resync_required'] },
   })
-  async readFeed(@CurrentPrincipal() principal: Principal, @Query() query: ReadFeedQuery, @Req() request: Request): Promise<FeedPageResponse> {
+  async readFeed(
+    @CurrentPrincipal() principal: Principal,
+    @Query() query: ReadFeedQuery,
+    @Req() request: Request,
+  ): Promise<FeedPageResponse> {
     const page = await this.feed.read(principal, query, goneSignal(request));
     return { ...page, items: page.items.map((event) => ({ ...event, data: { ...event.data } })) };
   }
@@ -108,5 +136,7 @@ function goneSignal(request: Request): AbortSignal {
 }
 
 function batchOf(body: unknown): unknown[] | undefined {
-  return typeof body === 'object' && body !== null && 'events' in body && Array.isArray(body.events) && Object.keys(body).length === 1 ? body.events : undefined;
+  return typeof body === 'object' && body !== null && 'events' in body && Array.isArray(body.events) && Object.keys(body).length === 1
+    ? body.events
+    : undefined;
 }

@@ -54,12 +54,14 @@ export class EventsService {
 
   private async appendEach(principal: Principal, id: string, items: readonly unknown[]): Promise<Outcome[]> {
     if (items.length === 0 || items.length > MAX_BATCH)
-      throw new InvalidInputError(`A batch has 1 to ${MAX_BATCH} events, not ${items.length}.`, { issues: [{ path: 'events', message: `1 to ${MAX_BATCH} events` }] });
+      throw new InvalidInputError(`A batch has 1 to ${MAX_BATCH} events, not ${items.length}.`, {
+        issues: [{ path: 'events', message: `1 to ${MAX_BATCH} events` }],
+      });
     const session = await this.scope.find(principal, id);
     const drafts = items.map((item) => attempt(() => draftOf(item, principal, session)));
     const outcomes: Outcome[] = [];
     // What moves an external session's state is a unit of its own; what lies between goes into the log together.
-    for (let at = 0; at < drafts.length; ) {
+    for (let at = 0; at < drafts.length;) {
       const first = drafts[at];
       if (first?.ok && isReportedMove(first.value.type)) {
         outcomes.push(await settle(this.external.reportMove(principal, session.id, first.value)));
@@ -79,7 +81,9 @@ export class EventsService {
     if (good.length > 0 && session.runtime === 'external' && (session.status === 'idle' || session.status === 'suspended'))
       await this.external.heard(principal, session.id);
     const results = good.length > 0 ? await this.log.append(session.id, good) : [];
-    return run.map((each): Outcome => (each.ok ? (results.shift() ?? { ok: false, error: new Error('an append without a result') }) : each));
+    return run.map((each): Outcome =>
+      each.ok ? (results.shift() ?? { ok: false, error: new Error('an append without a result') }) : each,
+    );
   }
 }
 
@@ -87,7 +91,9 @@ function draftOf(item: unknown, principal: Principal, session: SessionEntity): E
   const result = itemSchema.safeParse(item);
   if (!result.success) {
     const issues = result.error.issues.slice(0, 20).map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
-    throw new InvalidEventError(`Not an event: ${issues.map(({ path, message }) => `${path || 'item'}: ${message}`).join('; ')}`, { issues });
+    throw new InvalidEventError(`Not an event: ${issues.map(({ path, message }) => `${path || 'item'}: ${message}`).join('; ')}`, {
+      issues,
+    });
   }
   const { type, payload } = result.data;
   const isReserved = RESERVED_TYPES.some((each) => each === type) || isReportedMove(type);
@@ -99,7 +105,9 @@ function draftOf(item: unknown, principal: Principal, session: SessionEntity): E
   if (isDeeperThan(payload, MAX_DEPTH)) throw new InvalidEventError(`The payload nests deeper than ${MAX_DEPTH}.`);
   const { length } = JSON.stringify(payload);
   if (length > MAX_EVENT_LENGTH)
-    throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, { remedy: 'Split it, or refer to a file.' });
+    throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {
+      remedy: 'Split it, or refer to a file.',
+    });
   return { ...result.data, source: 'api', actor: principal.id };
 }
 

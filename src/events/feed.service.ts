@@ -48,7 +48,10 @@ export class Feed {
     if (!isForeign && cursor.seq <= head.position) return;
     const reason = isForeign ? 'the feed was numbered anew' : 'the cursor is beyond the end';
     const earliest = formatCursor(head.epoch, 0);
-    throw new ResyncRequiredError(`This cursor can't be read on from: ${reason}.`, { remedy: `Start again from ${earliest}.`, context: { reason, earliest } });
+    throw new ResyncRequiredError(`This cursor can't be read on from: ${reason}.`, {
+      remedy: `Start again from ${earliest}.`,
+      context: { reason, earliest },
+    });
   }
 
   private async readAfter(principal: Principal, after: Cursor, { limit, workspaceId }: ReadFeedQuery): Promise<FeedPage> {

@@ -10,8 +10,8 @@ import { AgentStarter } from './agent-starter.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { type EndRequest, SessionDriver } from './session-driver.js';
 
-/** What ending an agent takes beyond its grace: its last words, the kill, the log. */
-const STOP_MARGIN_MS = 5_000;
+/** What ending an agent takes beyond its grace: a cancelled prompt, the end of its input (3 s), the kill (2 s), the log. */
+const STOP_MARGIN_MS = 7_000;
 
 interface Driven {
   readonly driver: SessionDriver;
@@ -71,7 +71,7 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     if (request.kind === 'stop') void this.endUndriven(sessionId, request.reason);
   }
 
-  /** Ends all agents; their sessions are `lost` then, to be resumed. Resolves within the agents' grace and five seconds. */
+  /** Ends all agents; their sessions are `lost` then, to be resumed. Resolves within the agents' grace and seven seconds. */
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;

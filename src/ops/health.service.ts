@@ -23,7 +23,10 @@ export class Health {
     if (this.isStopping) throw new UnavailableError('The server is shutting down.', { context: { checks: { shutdown: 'under way' } } });
     const database = await this.checkDatabase();
     if (database !== 'ok')
-      throw new UnavailableError(`The database does not answer: ${database}`, { remedy: 'See the log, and MUSTER_DATABASE_URL.', context: { checks: { database } } });
+      throw new UnavailableError(`The database does not answer: ${database}`, {
+        remedy: 'See the log, and MUSTER_DATABASE_URL.',
+        context: { checks: { database } },
+      });
     return { ...this.live(), checks: { database } };
   }
 
@@ -32,7 +35,9 @@ export class Health {
   }
 
   private async checkDatabase(): Promise<string> {
-    const timeout = new Promise<string>((resolve) => setTimeout(() => resolve(`no answer within ${DATABASE_TIMEOUT_MS} ms`), DATABASE_TIMEOUT_MS).unref());
+    const timeout = new Promise<string>((resolve) =>
+      setTimeout(() => resolve(`no answer within ${DATABASE_TIMEOUT_MS} ms`), DATABASE_TIMEOUT_MS).unref(),
+    );
     const answer = this.db.query('select 1 as one').then(
       () => 'ok',
       () => 'the connection fails',

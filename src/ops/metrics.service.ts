@@ -18,8 +18,17 @@ export class Metrics implements OnModuleInit {
   onModuleInit(): void {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    const domainEvents = new Counter({ name: 'muster_domain_events_total', help: 'Domain events committed by this process.', labelNames: ['name'], registers });
-    const sessionEvents = new Counter({ name: 'muster_session_events_total', help: 'Session events committed by this process.', registers });
+    const domainEvents = new Counter({
+      name: 'muster_domain_events_total',
+      help: 'Domain events committed by this process.',
+      labelNames: ['name'],
+      registers,
+    });
+    const sessionEvents = new Counter({
+      name: 'muster_session_events_total',
+      help: 'Session events committed by this process.',
+      registers,
+    });
     const { counts } = this;
     new Gauge({
       name: 'muster_sessions',

@@ -16,7 +16,12 @@ export class OpsController {
   ) {}
 
   @Get('health')
-  @Route({ id: 'getHealth', summary: 'Whether the process answers', permission: 'public', response: { type: HealthResponse, example: EXAMPLE } })
+  @Route({
+    id: 'getHealth',
+    summary: 'Whether the process answers',
+    permission: 'public',
+    response: { type: HealthResponse, example: EXAMPLE },
+  })
   live(): HealthResponse {
     return this.health.live();
   }

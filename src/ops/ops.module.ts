@@ -6,5 +6,10 @@ import { Health } from './health.service.js';
 import { Metrics } from './metrics.service.js';
 import { OpsController } from './ops.controller.js';
 
-@Module({ imports: [AuthModule, EventLogModule, SessionsModule], controllers: [OpsController], providers: [Health, Metrics], exports: [Health] })
+@Module({
+  imports: [AuthModule, EventLogModule, SessionsModule],
+  controllers: [OpsController],
+  providers: [Health, Metrics],
+  exports: [Health],
+})
 export class OpsModule {}

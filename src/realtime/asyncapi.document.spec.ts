@@ -6,7 +6,9 @@ describe('asyncApiDocument', () => {
   const document: any = asyncApiDocument('1.2.3');
 
   const refs = (value: unknown): string[] =>
-    typeof value !== 'object' || value === null ? [] : Object.entries(value).flatMap(([key, each]) => (key === '$ref' ? [String(each)] : refs(each)));
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, each]) => (key === '$ref' ? [String(each)] : refs(each)));
 
   it('refers only to what it holds', () => {
     const broken = refs(document).filter((ref) => {
@@ -28,7 +30,8 @@ describe('asyncApiDocument', () => {
   it('lets an operation use only messages of its channel', () => {
     for (const [name, operation] of Object.entries<any>(document.operations)) {
       const channel = operation.channel.$ref;
-      for (const { $ref } of [...operation.messages, ...(operation.reply?.messages ?? [])]) expect(`${name} ${$ref}`).toContain(` ${channel}/messages/`);
+      for (const { $ref } of [...operation.messages, ...(operation.reply?.messages ?? [])])
+        expect(`${name} ${$ref}`).toContain(` ${channel}/messages/`);
     }
   });
 

@@ -35,7 +35,11 @@ Close codes: ${CLOSE.goingAway} the server is shutting down · 1009 a frame over
 /** The document of every frame in and out; \`asyncapi.json\` is made from it. */
 export function asyncApiDocument(version: string): AsyncApiDocument {
   const replies = COMMAND_SPECS.filter(({ answer }) => answer === undefined);
-  const realtime = [...COMMAND_SPECS.map(({ type }) => type), ...replies.map(({ type }) => replyName(type)), ...OUT_TYPES.filter((type) => type !== 'reply')];
+  const realtime = [
+    ...COMMAND_SPECS.map(({ type }) => type),
+    ...replies.map(({ type }) => replyName(type)),
+    ...OUT_TYPES.filter((type) => type !== 'reply'),
+  ];
   return {
     asyncapi: '3.0.0',
     info: {
@@ -52,7 +56,12 @@ export function asyncApiDocument(version: string): AsyncApiDocument {
     channels: {
       realtime: channel('/api/ws', 'websocket', 'Everything, both ways.', realtime),
       sessionEvents: {
-        ...channel('/api/sessions/{sessionId}/events/stream', 'sse', 'One session; `event:` is the type of the frame, `id:` the cursor.', SESSION_STREAM),
+        ...channel(
+          '/api/sessions/{sessionId}/events/stream',
+          'sse',
+          'One session; `event:` is the type of the frame, `id:` the cursor.',
+          SESSION_STREAM,
+        ),
         parameters: { sessionId: { description: 'An id, or ext:<externalId>.' } },
       },
       feedEvents: channel('/api/feed/stream', 'sse', 'Domain events; `event:` is the type of the frame, `id:` the cursor.', FEED_STREAM),
@@ -92,8 +101,16 @@ function operations(replies: readonly CommandSpec[]): Record<string, unknown> {
     },
   ]);
   const sent = (name: string, types: readonly OutType[]): [string, unknown][] =>
-    types.map((type) => [`send_${name}_${type}`, { action: 'send', channel: ref(`channels/${name}`), summary: OUT_FRAMES[type].description, messages: [channelMessage(name, type)] }]);
-  return Object.fromEntries([...received, ...sent('realtime', UNASKED), ...sent('sessionEvents', SESSION_STREAM), ...sent('feedEvents', FEED_STREAM)]);
+    types.map((type) => [
+      `send_${name}_${type}`,
+      { action: 'send', channel: ref(`channels/${name}`), summary: OUT_FRAMES[type].description, messages: [channelMessage(name, type)] },
+    ]);
+  return Object.fromEntries([
+    ...received,
+    ...sent('realtime', UNASKED),
+    ...sent('sessionEvents', SESSION_STREAM),
+    ...sent('feedEvents', FEED_STREAM),
+  ]);
 }
 
 function answersOf(spec: CommandSpec, replies: readonly CommandSpec[]): string[] {
@@ -102,13 +119,14 @@ function answersOf(spec: CommandSpec, replies: readonly CommandSpec[]): string[]
 }
 
 function messages(replies: readonly CommandSpec[]): Record<string, unknown> {
-  const message = (name: string, summary: string | undefined, schema: string): [string, unknown] => [name, { name, summary, payload: ref(`components/schemas/${schema}`) }];
+  const message = (name: string, summary: string | undefined, schema: string): [string, unknown] => [
+    name,
+    { name, summary, payload: ref(`components/schemas/${schema}`) },
+  ];
   return Object.fromEntries([
     ...COMMAND_SPECS.map(({ type, summary }) => message(type, summary, `request.${type}`)),
     ...replies.map(({ type }) => message(replyName(type), `Answers ${type}.`, `reply.${type}`)),
-    ...OUT_TYPES
-      .filter((type) => type !== 'reply')
-      .map((type) => message(type, OUT_FRAMES[type].description, `frame.${type}`)),
+    ...OUT_TYPES.filter((type) => type !== 'reply').map((type) => message(type, OUT_FRAMES[type].description, `frame.${type}`)),
   ]);
 }
 
@@ -120,7 +138,8 @@ function schemas(): Record<string, JsonSchema> {
   for (const [type, schema] of Object.entries(EVENT_SCHEMAS)) registry.add(schema, { id: `event.${type}` });
   for (const type of OUT_TYPES) if (type !== 'reply') registry.add(OUT_FRAMES[type], { id: `frame.${type}` });
   for (const spec of COMMAND_SPECS)
-    if (spec.answer === undefined) registry.add(OUT_FRAMES.reply.extend({ data: spec.data }).describe(`Answers ${spec.type}.`), { id: `reply.${spec.type}` });
+    if (spec.answer === undefined)
+      registry.add(OUT_FRAMES.reply.extend({ data: spec.data }).describe(`Answers ${spec.type}.`), { id: `reply.${spec.type}` });
   const found = z.toJSONSchema(registry, {
     target: 'draft-7',
     unrepresentable: 'any',
@@ -131,7 +150,10 @@ function schemas(): Record<string, JsonSchema> {
     },
   });
   const described = Object.entries(found.schemas).map(([id, { $id: _, $schema: __, ...schema }]): [string, JsonSchema] => [id, schema]);
-  return Object.fromEntries([...described, ...COMMAND_SPECS.map((spec): [string, JsonSchema] => [`request.${spec.type}`, requestSchema(spec)])]);
+  return Object.fromEntries([
+    ...described,
+    ...COMMAND_SPECS.map((spec): [string, JsonSchema] => [`request.${spec.type}`, requestSchema(spec)]),
+  ]);
 }
 
 /** `type` and `id` beside the fields of the command and of its form. */

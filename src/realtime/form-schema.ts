@@ -12,7 +12,10 @@ interface Rule {
 }
 
 /** The JSON schema of a request class, out of the rules that check it: another description of the same form could differ from it. */
-export function formSchema(form: Type): { readonly properties: Readonly<Record<string, JsonSchema>>; readonly required: readonly string[] } {
+export function formSchema(form: Type): {
+  readonly properties: Readonly<Record<string, JsonSchema>>;
+  readonly required: readonly string[];
+} {
   const rules: readonly Rule[] = getMetadataStorage().getTargetValidationMetadatas(form, '', false, false);
   const names = [...new Set(rules.map(({ propertyName }) => propertyName))].sort();
   const of = (name: string) => rules.filter(({ propertyName }) => propertyName === name);
@@ -24,10 +27,12 @@ export function formSchema(form: Type): { readonly properties: Readonly<Record<s
 
 /** Outermost first: a rule for each item is one of an array. */
 function schemaOf(rules: readonly Rule[]): JsonSchema {
-  const own = Object.assign({}, ...rules.filter(({ each }) => !each).map(partOf));
+  const own = rules.filter(({ each }) => !each);
   const items = rules.filter(({ each }) => each);
-  return items.length === 0 ? own : { ...own, items: Object.assign({}, ...items.map(partOf)) };
+  return items.length === 0 ? joined(own) : { ...joined(own), items: joined(items) };
 }
+
+const joined = (rules: readonly Rule[]): JsonSchema => rules.reduce<JsonSchema>((schema, rule) => ({ ...schema, ...partOf(rule) }), {});
 
 function partOf({ name, constraints = [] }: Rule): JsonSchema {
   const [first, second] = constraints;
@@ -49,7 +54,13 @@ function partOf({ name, constraints = [] }: Rule): JsonSchema {
     case 'isJsonObject':
       return { type: 'object' };
     case 'isContent':
-      return { description: 'Text, or content blocks of the Agent Client Protocol.', oneOf: [{ type: 'string', minLength: 1 }, { type: 'array', items: { type: 'object' }, minItems: 1, maxItems: 100 }] };
+      return {
+        description: 'Text, or content blocks of the Agent Client Protocol.',
+        oneOf: [
+          { type: 'string', minLength: 1 },
+          { type: 'array', items: { type: 'object' }, minItems: 1, maxItems: 100 },
+        ],
+      };
     default:
       return {};
   }

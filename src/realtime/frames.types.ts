@@ -9,8 +9,13 @@ const text = z.string();
 const whole = z.number().int().min(0);
 const time = z.iso.datetime();
 /** `<epoch>.<number>`. */
-export const cursor = z.string().regex(/^[0-9a-f]{8}\.(0|[1-9]\d{0,14})$/).describe('<epoch>.<number>: where a reader stands. Give it back as it came.');
-export const requestId = z.union([z.string().min(1).max(128), z.number().int()]).describe('What the caller calls its request by; repeated in the answer.');
+export const cursor = z
+  .string()
+  .regex(/^[0-9a-f]{8}\.(0|[1-9]\d{0,14})$/)
+  .describe('<epoch>.<number>: where a reader stands. Give it back as it came.');
+export const requestId = z
+  .union([z.string().min(1).max(128), z.number().int()])
+  .describe('What the caller calls its request by; repeated in the answer.');
 
 const eventBase = {
   seq: whole.min(1).describe('1, 2, 3 … without gaps, the same for every reader.'),
@@ -73,7 +78,9 @@ export const OUT_FRAMES = {
       principal: z.strictObject({ id: text, kind: text, name: text, sessionId: text.optional() }),
     })
     .describe('The connection is authenticated.'),
-  reply: z.strictObject({ type: z.literal('reply'), id: requestId.optional(), ok: z.literal(true), data: z.record(z.string(), z.unknown()) }).describe('A request was carried out.'),
+  reply: z
+    .strictObject({ type: z.literal('reply'), id: requestId.optional(), ok: z.literal(true), data: z.record(z.string(), z.unknown()) })
+    .describe('A request was carried out.'),
   error: z
     .strictObject({
       type: z.literal('error'),
@@ -84,33 +91,59 @@ export const OUT_FRAMES = {
       remedy: text.optional(),
       issues: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
       context: z.record(z.string(), z.unknown()).optional(),
-      requestId: text.optional().describe('Names the entry of the log, where the fault is the server\'s.'),
+      requestId: text.optional().describe("Names the entry of the log, where the fault is the server's."),
     })
     .describe('A request was refused, or a frame was none (then without id).'),
   pong: z.strictObject({ type: z.literal('pong'), id: requestId.optional() }),
   snapshot: z
-    .strictObject({ type: z.literal('snapshot'), sessionId, session, cursor: cursor.describe('Where the log stands; events up to here come before caught_up.'), open: z.array(openBlock) })
+    .strictObject({
+      type: z.literal('snapshot'),
+      sessionId,
+      session,
+      cursor: cursor.describe('Where the log stands; events up to here come before caught_up.'),
+      open: z.array(openBlock),
+    })
     .describe('A subscription to a session begins. `open` is streaming text as it stands; deltas go on exactly behind it.'),
   events: z
-    .strictObject({ type: z.literal('events'), sessionId, prev, cursor: cursor.describe('Behind the last event of this frame, or the last one looked at where a filter is set.'), events: z.array(sessionEvent).min(1) })
+    .strictObject({
+      type: z.literal('events'),
+      sessionId,
+      prev,
+      cursor: cursor.describe('Behind the last event of this frame, or the last one looked at where a filter is set.'),
+      events: z.array(sessionEvent).min(1),
+    })
     .describe('Up to 64 events or 64 KiB, at least one.'),
   delta: z
-    .strictObject({ type: z.literal('delta'), sessionId, turn: whole.nullable(), blockId: text, kind: z.enum(['message', 'thought']), offset: whole, text: z.string() })
-    .describe('A piece of streaming text at `offset` (UTF-16 code units) of its block; the whole comes later as the message or thought with this blockId.'),
+    .strictObject({
+      type: z.literal('delta'),
+      sessionId,
+      turn: whole.nullable(),
+      blockId: text,
+      kind: z.enum(['message', 'thought']),
+      offset: whole,
+      text: z.string(),
+    })
+    .describe(
+      'A piece of streaming text at `offset` (UTF-16 code units) of its block; the whole comes later as the message or thought with this blockId.',
+    ),
   caught_up: z
     .union([
       z.strictObject({ type: z.literal('caught_up'), sessionId, cursor }),
       z.strictObject({ type: z.literal('caught_up'), feed: z.literal(true), cursor }),
       z.strictObject({ type: z.literal('caught_up'), subscription, sessions: whole }),
     ])
-    .describe('What follows is live: of a session (again after each `slow`), of the feed, or of every session that a workspace or all had at first.'),
+    .describe(
+      'What follows is live: of a session (again after each `slow`), of the feed, or of every session that a workspace or all had at first.',
+    ),
   end: z
     .strictObject({ type: z.literal('end'), sessionId, cursor, status: z.enum([...SESSION_STATUSES, 'deleted']) })
     .describe('The session has ended or was deleted: nothing follows, the subscription to it is over.'),
   feed: z
     .strictObject({
       type: z.literal('feed'),
-      prev: whole.describe('The position of the frame before in this subscription; at first, that of its `after`. Positions in between are not for this reader.'),
+      prev: whole.describe(
+        'The position of the frame before in this subscription; at first, that of its `after`. Positions in between are not for this reader.',
+      ),
       position: whole.min(1),
       name: text,
       workspaceId: text.nullable(),
@@ -125,10 +158,20 @@ export const OUT_FRAMES = {
   resync_required: z
     .union([
       z.strictObject({ type: z.literal('resync_required'), id: requestId.optional(), sessionId, reason: text, earliest: cursor }),
-      z.strictObject({ type: z.literal('resync_required'), id: requestId.optional(), feed: z.literal(true), reason: text, earliest: cursor }),
+      z.strictObject({
+        type: z.literal('resync_required'),
+        id: requestId.optional(),
+        feed: z.literal(true),
+        reason: text,
+        earliest: cursor,
+      }),
     ])
-    .describe('Reading on from the cursor given would leave a hole: there is no subscription. Drop what you have and begin at `earliest`. Answers the request with its id.'),
-  slow: z.strictObject({ type: z.literal('slow') }).describe('This connection takes less than there is: no deltas, events from the log, until caught_up comes again.'),
+    .describe(
+      'Reading on from the cursor given would leave a hole: there is no subscription. Drop what you have and begin at `earliest`. Answers the request with its id.',
+    ),
+  slow: z
+    .strictObject({ type: z.literal('slow') })
+    .describe('This connection takes less than there is: no deltas, events from the log, until caught_up comes again.'),
 } as const;
 
 export type OutType = keyof typeof OUT_FRAMES;

@@ -21,7 +21,18 @@ import { StreamsController } from './sse/streams.controller.js';
 @Module({
   imports: [AuthModule, EventLogModule, EventsModule, SessionsModule, WebSocketModule, WorkspacesModule],
   controllers: [StreamsController],
-  providers: [Commands, ConnectionContexts, FeedFollower, FeedStreams, Hub, RealtimeGateway, RealtimeLimits, SessionStreams, SseStreams, Streams],
+  providers: [
+    Commands,
+    ConnectionContexts,
+    FeedFollower,
+    FeedStreams,
+    Hub,
+    RealtimeGateway,
+    RealtimeLimits,
+    SessionStreams,
+    SseStreams,
+    Streams,
+  ],
   exports: [Hub, WebSocketModule],
 })
 export class RealtimeModule {}

@@ -54,7 +54,15 @@ export class ExternalSessions {
     if (appended.duplicate) return appended;
     const now = this.scope.nowIso();
     if (isStart && !isOpen)
-      await this.turns.addTurn({ sessionId: session.id, number, inputId: null, state: 'started', stopReason: null, startedAt: now, endedAt: null });
+      await this.turns.addTurn({
+        sessionId: session.id,
+        number,
+        inputId: null,
+        state: 'started',
+        stopReason: null,
+        startedAt: now,
+        endedAt: null,
+      });
     if (!isStart && isOpen) await this.turns.updateTurn(session.id, number, { state, stopReason: stopReason ?? null, endedAt: now });
     await this.moveTo(work, principal, session, isStart ? 'running' : 'idle');
     return appended;

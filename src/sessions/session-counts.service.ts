@@ -7,7 +7,9 @@ export class SessionCounts {
   constructor(private readonly db: Database) {}
 
   async byStatus(): Promise<{ status: string; count: number }[]> {
-    const rows = await this.db.query<{ status: string; count: number | string }>('select status, count(*) as count from sessions group by status');
+    const rows = await this.db.query<{ status: string; count: number | string }>(
+      'select status, count(*) as count from sessions group by status',
+    );
     return rows.map(({ status, count }) => ({ status, count: Number(count) }));
   }
 }

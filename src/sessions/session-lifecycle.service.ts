@@ -10,6 +10,7 @@ import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
+import { storedContent } from './dto/content.validator.js';
 import { isEnded, mayMove } from './session.state.js';
 import type { SessionStatus, TurnState } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
@@ -83,7 +84,10 @@ export class SessionLifecycle {
   }
 
   /** Notes what is known of the agent without moving. */
-  async note(id: string, changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'model' | 'agentMode'>>): Promise<void> {
+  async note(
+    id: string,
+    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'model' | 'agentMode'>>,
+  ): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, id);
       await this.sessions.update(id, changes);
@@ -102,12 +106,19 @@ export class SessionLifecycle {
       if (!input) return null;
       const last = await this.turns.lastTurn(id);
       const turn = (last?.number ?? 0) + 1;
-      await this.turns.addTurn({ sessionId: id, number: turn, inputId: input.id, state: 'started', stopReason: null, startedAt: this.clock.nowIso(), endedAt: null });
+      await this.turns.addTurn({
+        sessionId: id,
+        number: turn,
+        inputId: input.id,
+        state: 'started',
+        stopReason: null,
+        startedAt: this.clock.nowIso(),
+        endedAt: null,
+      });
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      const content: ContentBlock[] = JSON.parse(input.content);
-      return { turn, inputId: input.id, content, agentMode: input.agentMode };
+      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode };
     });
   }
 
@@ -140,10 +151,19 @@ export class SessionLifecycle {
       if (!session || isEnded(session.status)) return null;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
-        await this.closeTurn(work, id, last.number, to === 'stopped' ? { state: 'cancelled', stopReason: 'stopped' } : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason });
+        await this.closeTurn(
+          work,
+          id,
+          last.number,
+          to === 'stopped'
+            ? { state: 'cancelled', stopReason: 'stopped' }
+            : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
+        );
       for (const input of await this.turns.handedOver(id)) {
         await this.turns.updateInput(input.id, { state: 'unknown' });
-        await this.log.appendIn(work, id, [draft('input', input.turn, { inputId: input.id, content: JSON.parse(input.content), state: 'unknown' })]);
+        await this.log.appendIn(work, id, [
+          draft('input', input.turn, { inputId: input.id, content: storedContent(input.content), state: 'unknown' }),
+        ]);
       }
       if (!mayMove(session.status, to, session.runtime)) return session;
       return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
@@ -168,7 +188,11 @@ export class SessionLifecycle {
       ...(exitSignal === undefined ? {} : { exitSignal }),
     };
     await this.sessions.update(session.id, changes);
-    const facts = { ...(reason === undefined ? {} : { reason }), ...(exitCode === undefined ? {} : { exitCode }), ...(exitSignal === undefined ? {} : { exitSignal }) };
+    const facts = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(exitSignal === undefined ? {} : { exitSignal }),
+    };
     await this.log.appendIn(work, session.id, [{ ...draft('status', null, { from, to, ...facts }), actor: by.id }], { ends });
     work.emit('session.status-changed', subjectOf(session, by), { sessionId: session.id, from, to, ...facts });
     return { ...session, ...changes };
@@ -187,7 +211,9 @@ export class SessionLifecycle {
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
     await this.turns.updateTurn(id, turn, { state, stopReason: stopReason ?? null, endedAt: this.clock.nowIso() });
-    await this.log.appendIn(work, id, [draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) })]);
+    await this.log.appendIn(work, id, [
+      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
+    ]);
   }
 }
 
@@ -201,5 +227,10 @@ export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'o
 
 type OwnType = 'turn' | 'status' | 'input';
 
-const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> =>
-  ({ type, turn, source: 'system', actor: SYSTEM.id, payload });
+const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> => ({
+  type,
+  turn,
+  source: 'system',
+  actor: SYSTEM.id,
+  payload,
+});

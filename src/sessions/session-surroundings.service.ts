@@ -37,7 +37,9 @@ export class SessionSurroundings {
     if (workspaceId !== undefined) {
       const workspace = await this.workspaces.getVisible(principal, workspaceId);
       if (projectDir !== undefined && !isExternal)
-        throw new InvalidInputError('Give workspaceId or projectDir, not both.', { issues: [{ path: 'projectDir', message: 'not together with workspaceId' }] });
+        throw new InvalidInputError('Give workspaceId or projectDir, not both.', {
+          issues: [{ path: 'projectDir', message: 'not together with workspaceId' }],
+        });
       return { workspaceId: workspace.id, projectDir: projectDir ?? workspace.path };
     }
     // A reporter's directory may be on another machine: it is only shown, never entered.

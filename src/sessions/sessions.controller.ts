@@ -100,7 +100,11 @@ export class SessionsController {
     response: { type: SessionDeletedResponse, example: { id: SESSION_EXAMPLE.id, deleted: true } },
     errors: { ...NOT_FOUND, 409: ['session_live'] },
   })
-  async remove(@CurrentPrincipal() principal: Principal, @Id() id: string, @Query() { force }: DeleteSessionQuery): Promise<SessionDeletedResponse> {
+  async remove(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Query() { force }: DeleteSessionQuery,
+  ): Promise<SessionDeletedResponse> {
     return { id: await this.sessions.remove(principal, id, { force }), deleted: true };
   }
 
@@ -114,7 +118,11 @@ export class SessionsController {
     response: { status: 202, type: InputAcceptedResponse, example: { inputId: SESSION_EXAMPLE.id, state: 'accepted' } },
     errors: { ...NOT_FOUND, 409: ['session_status', 'not_supported'] },
   })
-  async input(@CurrentPrincipal() principal: Principal, @Id() id: string, @Body() request: SessionInputRequest): Promise<InputAcceptedResponse> {
+  async input(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Body() request: SessionInputRequest,
+  ): Promise<InputAcceptedResponse> {
     return InputAcceptedResponse.of(await this.sessions.input(principal, id, request));
   }
 

@@ -86,7 +86,9 @@ export class SessionsService {
     return this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       if (session.runtime === 'external')
-        throw new NotSupportedError('An external session takes no input: its agent is not ours.', { remedy: 'Type into the agent itself.' });
+        throw new NotSupportedError('An external session takes no input: its agent is not ours.', {
+          remedy: 'Type into the agent itself.',
+        });
       if (!isLive(session.status) || session.stopRequestedAt !== null) throw inputRefused(session);
       const input = {
         id: newId(),
@@ -100,7 +102,9 @@ export class SessionsService {
         deliveredAt: null,
       };
       await this.turns.addInput(input);
-      await this.log.appendIn(work, sessionId, [{ type: 'input', source: 'api', actor: principal.id, payload: { inputId: input.id, content } }]);
+      await this.log.appendIn(work, sessionId, [
+        { type: 'input', source: 'api', actor: principal.id, payload: { inputId: input.id, content } },
+      ]);
       if (request.interrupt) work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });
       work.emit('session.input-accepted', subjectOf(session, principal), { sessionId, inputId: input.id });
       return { ...input, position: 0 };
@@ -112,7 +116,7 @@ export class SessionsService {
     const { id: sessionId } = await this.scope.find(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
-      if (session.runtime === 'external') throw new NotSupportedError('An external session can\'t be interrupted from here.');
+      if (session.runtime === 'external') throw new NotSupportedError("An external session can't be interrupted from here.");
       if (session.status !== 'running' && session.status !== 'awaiting_approval')
         throw new SessionStatusError(`No turn is under way: the session is ${session.status}.`, { context: { status: session.status } });
       work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });

@@ -52,7 +52,10 @@ for (const name of AGENTS)
 
       const get = () => app.call('GET', `/api/sessions/${session.id}`);
       const events = () => client.events(session.id);
-      const texts = () => events().filter(({ type }) => type === 'message').map(({ payload }: any) => payload.content.map(({ text }: any) => text).join(''));
+      const texts = () =>
+        events()
+          .filter(({ type }) => type === 'message')
+          .map(({ payload }: any) => payload.content.map(({ text }: any) => text).join(''));
       const prompt = (content: string) => app.call('POST', `/api/sessions/${session.id}/input`, { body: { content } });
 
       it('is found, with its version', async () => {
@@ -61,14 +64,19 @@ for (const name of AGENTS)
       });
 
       it('streams its text and waits for the next prompt', async () => {
-        const created = await app.call('POST', '/api/sessions', { body: { workspaceId: workspace.id, agent: name, policy: 'allow-all', launch: false } });
+        const created = await app.call('POST', '/api/sessions', {
+          body: { workspaceId: workspace.id, agent: name, policy: 'allow-all', launch: false },
+        });
         session = created.body;
         await client.request({ type: 'subscribe', sessionId: session.id });
         await prompt('slow:2\nsay:one two three four five six');
         await client.until(() => texts().some((text: string) => text.includes('one two three four five six')), 'the answer', 60_000);
         const idle = await untilStatus(get, 'idle');
         expect(idle.agentSessionId).toEqual(expect.any(String));
-        const message: any = events().find(({ type, payload }: any) => type === 'message' && payload.role === 'assistant' && JSON.stringify(payload).includes('one two three'));
+        const message: any = events().find(
+          ({ type, payload }: any) =>
+            type === 'message' && payload.role === 'assistant' && JSON.stringify(payload).includes('one two three'),
+        );
         const deltas: any[] = client.frames.filter(({ type, blockId }) => type === 'delta' && blockId === message.payload.blockId);
         expect(deltas.length).toBeGreaterThan(1);
         expect(deltas.map(({ text }) => text).join('')).toBe(message.payload.content[0].text);
@@ -92,7 +100,9 @@ for (const name of AGENTS)
         await eventually(() => existsSync(join(workspace.path, 'asked.txt')), Boolean, 60_000);
         await untilStatus(get, 'idle');
         const approvals = events().filter(({ type }) => type === 'approval');
-        expect(approvals.at(-1)).toMatchObject({ payload: { state: 'decided', by: 'policy:allow-all', optionId: expect.stringMatching(/^(allow|once)/) } });
+        expect(approvals.at(-1)).toMatchObject({
+          payload: { state: 'decided', by: 'policy:allow-all', optionId: expect.stringMatching(/^(allow|once)/) },
+        });
       }, 90_000);
 
       it('is interrupted in the middle of an answer', async () => {
@@ -101,10 +111,20 @@ for (const name of AGENTS)
         await client.frame(({ type, kind }) => type === 'delta' && kind !== 'thought', 'a piece of the slow answer', from);
         expect((await app.call('POST', `/api/sessions/${session.id}/interrupt`)).status).toBe(202);
         await untilStatus(get, 'idle');
-        await client.until(() => events().some(({ type, payload }: any) => type === 'turn' && payload.state === 'cancelled'), 'the cancelled turn');
+        await client.until(
+          () => events().some(({ type, payload }: any) => type === 'turn' && payload.state === 'cancelled'),
+          'the cancelled turn',
+        );
         const before = texts().length;
         await prompt('say:still here');
-        await client.until(() => texts().slice(before).some((text: string) => text.includes('still here')), 'an answer after the interrupt', 60_000);
+        await client.until(
+          () =>
+            texts()
+              .slice(before)
+              .some((text: string) => text.includes('still here')),
+          'an answer after the interrupt',
+          60_000,
+        );
         await untilStatus(get, 'idle');
       }, 120_000);
 

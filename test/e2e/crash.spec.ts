@@ -19,12 +19,21 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
   it('keeps every acknowledged event, tells the truth of the session, leaves no agent, and goes on with the feed and its listeners', async () => {
     server = await ServerProcess.start(database.environment);
     const workspace = await makeWorkspace((path, body) => server.call('POST', path, body), database.dataDir, 'crash');
-    const running = (await server.call('POST', '/api/sessions', { workspaceId: workspace.id, agent: 'demo', policy: 'allow-all', prompt: 'say:first words\nrun:sleep 4242\nsay:never' })).body;
+    const running = (
+      await server.call('POST', '/api/sessions', {
+        workspaceId: workspace.id,
+        agent: 'demo',
+        policy: 'allow-all',
+        prompt: 'say:first words\nrun:sleep 4242\nsay:never',
+      })
+    ).body;
     const external = (await server.call('POST', '/api/sessions', { runtime: 'external' })).body;
     const eventsOf = async (id: string): Promise<any[]> => (await server.call('GET', `/api/sessions/${id}/events?limit=1000`)).body.items;
     const { processId } = await eventually(async () => {
       const events = await eventsOf(running.id);
-      return events.some(({ type, payload }) => type === 'tool_update' && payload.status === 'in_progress') ? (await server.call('GET', `/api/sessions/${running.id}`)).body : undefined;
+      return events.some(({ type, payload }) => type === 'tool_update' && payload.status === 'in_progress')
+        ? (await server.call('GET', `/api/sessions/${running.id}`)).body
+        : undefined;
     });
     expect(isAlive(processId)).toBe(true);
 
@@ -34,7 +43,11 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
       for (let n = 0; !isDown; n++) {
         const id = `w${writer}-${n}`;
         try {
-          const { status, body } = await server.call('POST', `/api/sessions/${external.id}/events`, { id, type: 'log', payload: { level: 'info', text: id } });
+          const { status, body } = await server.call('POST', `/api/sessions/${external.id}/events`, {
+            id,
+            type: 'log',
+            payload: { level: 'info', text: id },
+          });
           if (status === 201) acknowledged.set(id, body.seq);
         } catch {
           isDown = true;
@@ -52,7 +65,7 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
 
     server = await ServerProcess.start(database.environment);
     const kept: any[] = [];
-    for (let cursor = '0'; ; ) {
+    for (let cursor = '0'; ;) {
       const page = (await server.call('GET', `/api/sessions/${external.id}/events?limit=1000&after=${cursor}`)).body;
       kept.push(...page.items);
       if (!page.nextCursor) break;
@@ -87,7 +100,9 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
   it('runs the listener that had not run: a session stored while the launcher was down is launched', async () => {
     // The launcher is held up by a cursor that is set back to before a queued session's creation, as after a crash between the two.
     const workspace = (await server.call('GET', '/api/workspaces')).body.items[0];
-    const queued = (await server.call('POST', '/api/sessions', { workspaceId: workspace.id, agent: 'demo', prompt: 'say:at last', launch: false })).body;
+    const queued = (
+      await server.call('POST', '/api/sessions', { workspaceId: workspace.id, agent: 'demo', prompt: 'say:at last', launch: false })
+    ).body;
     expect(queued.status).toBe('queued');
     await server.end('SIGKILL');
     server = await ServerProcess.start(database.environment);
@@ -114,6 +129,9 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
     expect([200, 503]).toContain((await waiting).status);
     expect(isAlive(processId)).toBe(false);
     server = await ServerProcess.start(database.environment);
-    expect((await server.call('GET', `/api/sessions/${session.id}`)).body).toMatchObject({ status: 'lost', endReason: expect.stringMatching(/shut/) });
+    expect((await server.call('GET', `/api/sessions/${session.id}`)).body).toMatchObject({
+      status: 'lost',
+      endReason: expect.stringMatching(/shut/),
+    });
   }, 60_000);
 });

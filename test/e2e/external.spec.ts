@@ -6,14 +6,21 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
   beforeAll(async () => void (app = await TestApp.start(dialect)));
   afterAll(() => app?.close());
 
-  const report = async (fields: object = {}) => (await app.call('POST', '/api/sessions', { body: { runtime: 'external', agentName: 'my-bot', ...fields } })).body;
+  const report = async (fields: object = {}) =>
+    (await app.call('POST', '/api/sessions', { body: { runtime: 'external', agentName: 'my-bot', ...fields } })).body;
   const append = (id: string, body: unknown) => app.call('POST', `/api/sessions/${id}/events`, { body });
   const read = async (id: string, query = '') => (await app.call('GET', `/api/sessions/${id}/events${query}`)).body;
   const log = (text: string, id?: string) => ({ ...(id ? { id } : {}), type: 'log', payload: { level: 'info', text } });
 
-  it('is running at once, known by the reporter\'s own id, and that id is taken once', async () => {
+  it("is running at once, known by the reporter's own id, and that id is taken once", async () => {
     const session = await report({ externalId: 'build 47/11', projectDir: '/elsewhere' });
-    expect(session).toMatchObject({ status: 'running', origin: 'reported', runtime: 'external', agent: 'my-bot', externalId: 'build 47/11' });
+    expect(session).toMatchObject({
+      status: 'running',
+      origin: 'reported',
+      runtime: 'external',
+      agent: 'my-bot',
+      externalId: 'build 47/11',
+    });
     expect((await app.call('GET', `/api/sessions/ext:${encodeURIComponent('build 47/11')}`)).body.id).toBe(session.id);
     const again = await app.call('POST', '/api/sessions', { body: { runtime: 'external', externalId: 'build 47/11' } });
     expect(again).toMatchObject({ status: 409, body: { code: 'external_id_taken', context: { sessionId: session.id } } });
@@ -25,7 +32,9 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     expect(first).toMatchObject({ status: 201, body: { id: 'e-a', duplicate: false } });
     expect((await append(id, log('a', 'e-a'))).body).toEqual({ ...first.body, duplicate: true });
     expect(await append(id, log('b', 'e-a'))).toMatchObject({ status: 409, body: { code: 'event_conflict' } });
-    const batch = await append(id, { events: [log('b', 'e-b'), { type: 'status', payload: {} }, { type: 'log', payload: { level: 'info' } }, 'nonsense', log('c')] });
+    const batch = await append(id, {
+      events: [log('b', 'e-b'), { type: 'status', payload: {} }, { type: 'log', payload: { level: 'info' } }, 'nonsense', log('c')],
+    });
     expect(batch.status).toBe(200);
     expect(batch.body.results).toMatchObject([
       { id: 'e-b', seq: first.body.seq + 1 },
@@ -38,7 +47,9 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
 
   it('is read forward, backward, by type and waiting', async () => {
     const { id, cursor: start } = await report();
-    await append(id, { events: Array.from({ length: 25 }, (_, index) => (index % 5 ? log(`t${index}`) : { type: 'my.type', payload: { index } })) });
+    await append(id, {
+      events: Array.from({ length: 25 }, (_, index) => (index % 5 ? log(`t${index}`) : { type: 'my.type', payload: { index } })),
+    });
     const seen: number[] = [];
     let page = await read(id, `?after=${start}&limit=10`);
     for (;;) {
@@ -64,14 +75,17 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     expect(empty).toMatchObject({ items: [], nextCursor: null });
   });
 
-  it('refuses a cursor it can\'t read on from, with the earliest one', async () => {
+  it("refuses a cursor it can't read on from, with the earliest one", async () => {
     const { id, cursor } = await report();
     const epoch = cursor.split('.')[0];
     for (const bad of [`${epoch}.99`, 'ffffffff.1']) {
       const { status, body } = await app.call('GET', `/api/sessions/${id}/events?after=${bad}`);
       expect({ status, body }).toMatchObject({ status: 409, body: { code: 'resync_required', context: { earliest: `${epoch}.0` } } });
     }
-    expect(await app.call('GET', `/api/sessions/${id}/events?after=nonsense`)).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+    expect(await app.call('GET', `/api/sessions/${id}/events?after=nonsense`)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_input' },
+    });
   });
 
   it('follows its reporter: turns, stop, and running again when it is heard', async () => {
@@ -85,17 +99,24 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     expect(await status()).toBe('running');
     await append(id, { type: 'session_stop', payload: {} });
     expect(await status()).toBe('idle');
-    expect((await append(id, { id: 't-end', type: 'turn', payload: { state: 'completed', stopReason: 'end_turn' } })).body).toMatchObject({ duplicate: true });
+    expect((await append(id, { id: 't-end', type: 'turn', payload: { state: 'completed', stopReason: 'end_turn' } })).body).toMatchObject({
+      duplicate: true,
+    });
     expect(await app.call('POST', `/api/sessions/${id}/stop`)).toMatchObject({ status: 200, body: { status: 'stopped' } });
     expect(await append(id, log('late'))).toMatchObject({ status: 409, body: { code: 'session_ended' } });
-    expect(await app.call('POST', `/api/sessions/${id}/input`, { body: { content: 'x' } })).toMatchObject({ status: 409, body: { code: 'not_supported' } });
+    expect(await app.call('POST', `/api/sessions/${id}/input`, { body: { content: 'x' } })).toMatchObject({
+      status: 409,
+      body: { code: 'not_supported' },
+    });
   });
 
   it('shows in the feed, in the order of the commits', async () => {
     const before = (await app.call('GET', '/api/feed?limit=1000')).body.cursor;
     const waiting = app.call('GET', `/api/feed?after=${before}&wait=20`);
     const { id } = await report();
-    expect((await waiting).body.items).toMatchObject([{ name: 'session.created', sessionId: id, actor: 'admin', data: { status: 'running' } }]);
+    expect((await waiting).body.items).toMatchObject([
+      { name: 'session.created', sessionId: id, actor: 'admin', data: { status: 'running' } },
+    ]);
     await app.call('POST', `/api/sessions/${id}/stop`);
     const { items } = (await app.call('GET', `/api/feed?after=${before}`)).body;
     expect(items.map(({ name }: any) => name)).toEqual(['session.created', 'session.status-changed']);
@@ -105,7 +126,17 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
 
   it('adds usage up and counts messages', async () => {
     const { id } = await report();
-    await append(id, { events: [{ type: 'usage', payload: { input: 10, output: 5, costUsd: 0.5 } }, { type: 'usage', payload: { input: 1, cacheRead: 7, costUsd: 0.25 } }, { type: 'message', payload: { role: 'assistant', content: [{ type: 'text', text: 'All\n done' }] } }] });
-    expect((await app.call('GET', `/api/sessions/${id}`)).body).toMatchObject({ usage: { input: 11, output: 5, cacheRead: 7, cacheWrite: 0, costUsd: 0.75 }, messageCount: 1, lastMessagePreview: 'All done' });
+    await append(id, {
+      events: [
+        { type: 'usage', payload: { input: 10, output: 5, costUsd: 0.5 } },
+        { type: 'usage', payload: { input: 1, cacheRead: 7, costUsd: 0.25 } },
+        { type: 'message', payload: { role: 'assistant', content: [{ type: 'text', text: 'All\n done' }] } },
+      ],
+    });
+    expect((await app.call('GET', `/api/sessions/${id}`)).body).toMatchObject({
+      usage: { input: 11, output: 5, cacheRead: 7, cacheWrite: 0, costUsd: 0.75 },
+      messageCount: 1,
+      lastMessagePreview: 'All done',
+    });
   });
 });

@@ -25,7 +25,9 @@ class Reader {
     return new Promise((resolve, reject) => {
       const connect = (): void => {
         this.connections++;
-        const socket = new WebSocket(`${this.server.url.replace('http', 'ws')}/api/ws`, { headers: { authorization: `Bearer ${this.server.key}` } });
+        const socket = new WebSocket(`${this.server.url.replace('http', 'ws')}/api/ws`, {
+          headers: { authorization: `Bearer ${this.server.key}` },
+        });
         this.socket = socket;
         let framesLeft = this.random() < 0.8 ? 1 + Math.floor(this.random() * 25) : Infinity;
         socket.on('error', () => undefined);
@@ -34,7 +36,8 @@ class Reader {
         socket.on('message', (data: Buffer) => {
           if (this.socket !== socket) return;
           const frame = JSON.parse(data.toString());
-          if (frame.type === 'error' || frame.type === 'resync_required') return reject(new Error(`${data.toString()} at cursor ${this.cursor}`));
+          if (frame.type === 'error' || frame.type === 'resync_required')
+            return reject(new Error(`${data.toString()} at cursor ${this.cursor}`));
           if (frame.type !== 'events') return;
           if (frame.prev !== this.received) return reject(new Error(`prev ${frame.prev} follows ${this.received}`));
           for (const { seq } of frame.events) if (seq !== ++this.received) return reject(new Error(`${seq} in place of ${this.received}`));
@@ -76,9 +79,12 @@ describe.each(DIALECTS)('readers that come and go on %s', (dialect) => {
     const failed = Promise.all(reading);
     failed.catch(() => undefined);
     // The first event is the session's own status.
-    for (let sent = 1; sent < EVENTS; ) {
+    for (let sent = 1; sent < EVENTS;) {
       const count = Math.min(1 + Math.floor(random() * BATCH), EVENTS - sent);
-      const events = Array.from({ length: count }, (_, index) => ({ type: 'log', payload: { level: 'info', text: `event ${sent + index}` } }));
+      const events = Array.from({ length: count }, (_, index) => ({
+        type: 'log',
+        payload: { level: 'info', text: `event ${sent + index}` },
+      }));
       const { status } = await server.call('POST', `/api/sessions/${session.id}/events`, { events });
       expect(status).toBe(200);
       sent += count;

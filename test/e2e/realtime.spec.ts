@@ -22,7 +22,9 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
 
   /** A session whose agent is us: running, with its first event. */
   async function report(): Promise<string> {
-    const { status, body } = await app.call('POST', '/api/sessions', { body: { runtime: 'external', externalId: `x${++externalId}`, agentName: 'test' } });
+    const { status, body } = await app.call('POST', '/api/sessions', {
+      body: { runtime: 'external', externalId: `x${++externalId}`, agentName: 'test' },
+    });
     expect(status).toBe(201);
     return body.id;
   }
@@ -37,10 +39,22 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
 
   describe('the door', () => {
     it('refuses foreign hosts, foreign pages, wrong keys and unknown paths with problem details', async () => {
-      await expect(WsClient.refused(app.url, { headers: { host: 'evil.example' } })).resolves.toMatchObject({ status: 403, body: { code: 'host_not_allowed' } });
-      await expect(WsClient.refused(app.url, { key: app.key, headers: { origin: 'https://evil.example' } })).resolves.toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } });
-      await expect(WsClient.refused(app.url, { key: 'mst_adm_wrong' })).resolves.toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
-      await expect(WsClient.refused(app.url, { path: '/api/nothing' })).resolves.toMatchObject({ status: 404, body: { code: 'route_not_found' } });
+      await expect(WsClient.refused(app.url, { headers: { host: 'evil.example' } })).resolves.toMatchObject({
+        status: 403,
+        body: { code: 'host_not_allowed' },
+      });
+      await expect(WsClient.refused(app.url, { key: app.key, headers: { origin: 'https://evil.example' } })).resolves.toMatchObject({
+        status: 403,
+        body: { code: 'origin_not_allowed' },
+      });
+      await expect(WsClient.refused(app.url, { key: 'mst_adm_wrong' })).resolves.toMatchObject({
+        status: 401,
+        body: { code: 'unauthenticated' },
+      });
+      await expect(WsClient.refused(app.url, { path: '/api/nothing' })).resolves.toMatchObject({
+        status: 404,
+        body: { code: 'route_not_found' },
+      });
       const own = await connect({ headers: { origin: app.url } });
       await own.close();
     });
@@ -72,13 +86,31 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
       client.sendRaw(`{"type":"append","id":"deep","sessionId":"s","events":[${'['.repeat(100)}${']'.repeat(100)}]}`);
       expect(await client.request({ type: 'dance' })).toMatchObject({ type: 'error', code: 'unknown_type' });
       const codes = client.frames.filter(({ type }) => type === 'error').map(({ code }) => code);
-      expect(codes).toEqual(['invalid_json', 'binary_not_supported', 'invalid_frame', 'invalid_frame', 'frame_too_large', 'invalid_frame', 'unknown_type']);
+      expect(codes).toEqual([
+        'invalid_json',
+        'binary_not_supported',
+        'invalid_frame',
+        'invalid_frame',
+        'frame_too_large',
+        'invalid_frame',
+        'unknown_type',
+      ]);
       expect(client.frames.find(({ id }) => id === 'seven')).toBeDefined();
-      for (const frame of [{ type: 'subscribe' }, { type: 'subscribe', sessionId: 7 }, { type: 'subscribe', all: true, feed: true }, { type: 'session.create', nonsense: 1 }, { type: 'ping', more: 1 }, { type: 'append', sessionId: 'x', events: [] }])
+      for (const frame of [
+        { type: 'subscribe' },
+        { type: 'subscribe', sessionId: 7 },
+        { type: 'subscribe', all: true, feed: true },
+        { type: 'session.create', nonsense: 1 },
+        { type: 'ping', more: 1 },
+        { type: 'append', sessionId: 'x', events: [] },
+      ])
         expect(await client.request(frame)).toMatchObject({ type: 'error', status: 400, code: 'invalid_input' });
       expect(await client.request({ type: 'subscribe', sessionId: 'nobody' })).toMatchObject({ type: 'error', code: 'session_not_found' });
       expect(await client.request({ type: 'subscribe', sessionId: '\u0000' })).toMatchObject({ type: 'error', code: 'session_not_found' });
-      expect(await client.request({ type: 'subscribe', workspaceId: 'nobody' })).toMatchObject({ type: 'error', code: 'workspace_not_found' });
+      expect(await client.request({ type: 'subscribe', workspaceId: 'nobody' })).toMatchObject({
+        type: 'error',
+        code: 'workspace_not_found',
+      });
       expect(await client.request({ type: 'unsubscribe', subscription: 's9' })).toMatchObject({ type: 'error', code: 'not_subscribed' });
       client.sendRaw('x'.repeat(9 * 1024 * 1024));
       await client.untilClosed();
@@ -133,10 +165,18 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
     await none.request({ type: 'subscribe', sessionId, deltas: false });
     await none.frame(({ type }) => type === 'caught_up');
     piece('!');
-    await app.get(EventLog).appendOne(sessionId, { id: 'b1', type: 'message', source: 'acp', actor: 'test', payload: { role: 'assistant', blockId: 'b1', content: [{ type: 'text', text: 'Hello, world!' }] } });
+    await app.get(EventLog).appendOne(sessionId, {
+      id: 'b1',
+      type: 'message',
+      source: 'acp',
+      actor: 'test',
+      payload: { role: 'assistant', blockId: 'b1', content: [{ type: 'text', text: 'Hello, world!' }] },
+    });
     for (const client of [early, late, none]) {
       await client.until(() => client.events(sessionId).some(({ id }) => id === 'b1'), 'the message');
-      const at = client.frames.findIndex(({ type, events }) => type === 'events' && events.some((event: { id: string }) => event.id === 'b1'));
+      const at = client.frames.findIndex(
+        ({ type, events }) => type === 'events' && events.some((event: { id: string }) => event.id === 'b1'),
+      );
       expect(client.frames.slice(at).some(({ type }) => type === 'delta')).toBe(false);
       let text = client.frames.find(({ type }) => type === 'snapshot')?.open[0]?.text ?? '';
       for (const delta of client.frames.filter(({ type }) => type === 'delta')) {
@@ -156,8 +196,14 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
       expect(answer).toMatchObject({ type: 'resync_required', sessionId, earliest: expect.stringMatching(/\.0$/) });
       expect(await client.request({ type: 'unsubscribe', sessionId })).toMatchObject({ code: 'not_subscribed' });
     }
-    expect(await client.request({ type: 'subscribe', feed: true, after: '00000000.1' })).toMatchObject({ type: 'resync_required', feed: true });
-    expect(await client.request({ type: 'subscribe', sessionId, after: 'nonsense' })).toMatchObject({ type: 'error', code: 'invalid_input' });
+    expect(await client.request({ type: 'subscribe', feed: true, after: '00000000.1' })).toMatchObject({
+      type: 'resync_required',
+      feed: true,
+    });
+    expect(await client.request({ type: 'subscribe', sessionId, after: 'nonsense' })).toMatchObject({
+      type: 'error',
+      code: 'invalid_input',
+    });
     await client.close();
   });
 
@@ -165,7 +211,10 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
     const first = await report();
     const client = await connect();
     const { data } = await client.request({ type: 'subscribe', all: true, cursors: { [first]: '0', 'gone-for-good': '0badf00d.7' } });
-    const all = await client.frame(({ type, subscription }) => type === 'caught_up' && subscription === data.subscription, 'the last caught_up');
+    const all = await client.frame(
+      ({ type, subscription }) => type === 'caught_up' && subscription === data.subscription,
+      'the last caught_up',
+    );
     expect(all.sessions).toBeGreaterThan(0);
     expect(client.frames).toContainEqual({ type: 'end', sessionId: 'gone-for-good', cursor: '0badf00d.7', status: 'deleted' });
     expect(await client.request({ type: 'subscribe', sessionId: first })).toMatchObject({ code: 'already_subscribed' });
@@ -203,13 +252,36 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
     const client = await connect();
     const created = await client.request({ type: 'session.create', runtime: 'external', agentName: 'writer' });
     const sessionId: string = created.data.session.id;
-    const replies = await Promise.all(Array.from({ length: 300 }, (_, index) => client.request({ type: 'append', sessionId, events: [{ id: `e${index}`, ...log(`${index}`) }] })));
+    const replies = await Promise.all(
+      Array.from({ length: 300 }, (_, index) =>
+        client.request({ type: 'append', sessionId, events: [{ id: `e${index}`, ...log(`${index}`) }] }),
+      ),
+    );
     expect(replies.map(({ data }) => data.results[0].seq)).toEqual(Array.from({ length: 300 }, (_, index) => index + 2));
-    const mixed = await client.request({ type: 'append', sessionId, events: [{ id: 'e0', ...log('0') }, { type: 'log', payload: {} }, { id: 'e1', ...log('other') }, 7] });
-    expect(mixed.data.results).toMatchObject([{ seq: 2, duplicate: true }, { error: { code: 'invalid_event' } }, { id: 'e1', error: { code: 'event_conflict' } }, { error: { code: 'invalid_event' } }]);
-    expect(await client.request({ type: 'append', sessionId: 'nobody', events: [log('x')] })).toMatchObject({ type: 'error', code: 'session_not_found' });
-    expect(await client.request({ type: 'session.interrupt', sessionId })).toMatchObject({ type: 'error', code: 'not_supported', status: 409 });
-    expect(await client.request({ type: 'session.input', sessionId, content: 'hi' })).toMatchObject({ type: 'error', code: 'not_supported' });
+    const mixed = await client.request({
+      type: 'append',
+      sessionId,
+      events: [{ id: 'e0', ...log('0') }, { type: 'log', payload: {} }, { id: 'e1', ...log('other') }, 7],
+    });
+    expect(mixed.data.results).toMatchObject([
+      { seq: 2, duplicate: true },
+      { error: { code: 'invalid_event' } },
+      { id: 'e1', error: { code: 'event_conflict' } },
+      { error: { code: 'invalid_event' } },
+    ]);
+    expect(await client.request({ type: 'append', sessionId: 'nobody', events: [log('x')] })).toMatchObject({
+      type: 'error',
+      code: 'session_not_found',
+    });
+    expect(await client.request({ type: 'session.interrupt', sessionId })).toMatchObject({
+      type: 'error',
+      code: 'not_supported',
+      status: 409,
+    });
+    expect(await client.request({ type: 'session.input', sessionId, content: 'hi' })).toMatchObject({
+      type: 'error',
+      code: 'not_supported',
+    });
     await client.close();
   });
 
@@ -270,9 +342,17 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
         seen.push(each);
         if (each.event === 'caught_up') void app.call('POST', `/api/sessions/${sessionId}/stop`);
       }
-      expect(seen.map(({ event }) => event).filter((event, index, all) => event !== all[index - 1])).toEqual(['snapshot', 'events', 'caught_up', 'events', 'end']);
+      expect(seen.map(({ event }) => event).filter((event, index, all) => event !== all[index - 1])).toEqual([
+        'snapshot',
+        'events',
+        'caught_up',
+        'events',
+        'end',
+      ]);
       expect(seen.every(({ event, id, data }) => id === (event === 'events' ? data.cursor : undefined))).toBe(true);
-      expect(seen.flatMap(({ event, data }) => (event === 'events' ? data.events : [])).map(({ seq }) => seq)).toEqual(Array.from({ length: 102 }, (_, at) => at + 1));
+      expect(seen.flatMap(({ event, data }) => (event === 'events' ? data.events : [])).map(({ seq }) => seq)).toEqual(
+        Array.from({ length: 102 }, (_, at) => at + 1),
+      );
       const [first] = seen.filter(({ event }) => event === 'events');
       const again = await open(`/api/sessions/${sessionId}/events/stream?after=0`, { 'last-event-id': first?.id ?? '' });
       const rest = [];
@@ -368,9 +448,7 @@ describe.each(DIALECTS)('Realtime on %s', (dialect) => {
     try {
       const client = await WsClient.connect(own.url, { key: own.key });
       const feed = await fetch(`${own.url}/api/feed/stream`, { headers: { authorization: `Bearer ${own.key}` } });
-      const ended = (async () => {
-        for await (const _ of serverSentEvents(feed.body!));
-      })();
+      const ended = feed.text();
       await Promise.all([own.close(), client.untilClosed(), ended]);
       expect(client.closed).toEqual({ code: 1001, reason: 'server is shutting down' });
     } catch (error) {

@@ -22,14 +22,27 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
   };
   const get = (id: string) => () => app.call('GET', `/api/sessions/${id}`);
   const events = async (id: string): Promise<any[]> => (await app.call('GET', `/api/sessions/${id}/events?limit=1000`)).body.items;
-  const texts = (list: any[], type: string) => list.filter((each) => each.type === type).map(({ payload }) => payload.content.map(({ text }: any) => text).join(''));
+  const texts = (list: any[], type: string) =>
+    list.filter((each) => each.type === type).map(({ payload }) => payload.content.map(({ text }: any) => text).join(''));
   const pidOf = async (id: string): Promise<number> => (await get(id)()).body.processId;
   const isAlive = (pid: number) => existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 
   it('is queued at once, reads, edits and runs, and waits for the next prompt', async () => {
     writeFileSync(join(workspace.path, 'a.txt'), 'first\n');
-    const session = await create({ prompt: 'say:Hello there\nread:a.txt\nwrite:a.txt second\nrun:cat a.txt', policy: 'allow-all', metadata: { ticket: 7 } });
-    expect(session).toMatchObject({ status: 'queued', origin: 'launched', runtime: 'acp', agent: 'demo', workspaceId: workspace.id, metadata: { ticket: 7 }, projectDir: workspace.path });
+    const session = await create({
+      prompt: 'say:Hello there\nread:a.txt\nwrite:a.txt second\nrun:cat a.txt',
+      policy: 'allow-all',
+      metadata: { ticket: 7 },
+    });
+    expect(session).toMatchObject({
+      status: 'queued',
+      origin: 'launched',
+      runtime: 'acp',
+      agent: 'demo',
+      workspaceId: workspace.id,
+      metadata: { ticket: 7 },
+      projectDir: workspace.path,
+    });
     const idle = await untilStatus(get(session.id), 'idle', 'failed');
     expect(idle).toMatchObject({ status: 'idle', lastMessagePreview: 'done: second' });
     expect(readFileSync(join(workspace.path, 'a.txt'), 'utf8')).toBe('second');
@@ -40,7 +53,12 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
     expect(JSON.stringify(list.filter(({ type }) => type === 'tool_update'))).toContain('"newText":"second"');
     expect(list.filter(({ type }) => type === 'approval')).toMatchObject([{ payload: { state: 'decided', by: 'policy:allow-all' } }]);
     expect(list.filter(({ type }) => type === 'turn').map(({ payload }) => payload.state)).toEqual(['started', 'completed']);
-    expect(list.filter(({ type }) => type === 'status').map(({ payload }) => payload.to)).toEqual(['queued', 'starting', 'running', 'idle']);
+    expect(list.filter(({ type }) => type === 'status').map(({ payload }) => payload.to)).toEqual([
+      'queued',
+      'starting',
+      'running',
+      'idle',
+    ]);
     expect(list.filter(({ type }) => type === 'input')).toMatchObject([{ payload: { content: [{ type: 'text' }] }, actor: 'admin' }]);
 
     const input = await app.call('POST', `/api/sessions/${session.id}/input`, { body: { content: 'recall:' } });
@@ -63,19 +81,27 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
     await app.call('POST', `/api/sessions/${session.id}/input`, { body: { content: 'say:one' } });
     await app.call('POST', `/api/sessions/${session.id}/input`, { body: { content: 'say:two' } });
     expect((await app.call('POST', `/api/sessions/${session.id}/interrupt`)).status).toBe(202);
-    const said = await eventually(async () => texts(await events(session.id), 'message').filter((text) => /one|two/.test(text)), (list) => list.length === 2);
+    const said = await eventually(
+      async () => texts(await events(session.id), 'message').filter((text) => /one|two/.test(text)),
+      (list) => list.length === 2,
+    );
     expect(said).toEqual(['one', 'two']);
     const turns = (await events(session.id)).filter(({ type }) => type === 'turn').map(({ turn, payload }) => `${turn} ${payload.state}`);
     expect(turns.slice(0, 5)).toEqual(['1 started', '1 cancelled', '2 started', '2 completed', '3 started']);
     await untilStatus(get(session.id), 'idle');
-    expect(await app.call('POST', `/api/sessions/${session.id}/interrupt`)).toMatchObject({ status: 409, body: { code: 'session_status' } });
+    expect(await app.call('POST', `/api/sessions/${session.id}/interrupt`)).toMatchObject({
+      status: 409,
+      body: { code: 'session_status' },
+    });
   });
 
   it('denies what the policy does not allow, and says so', async () => {
     const session = await create({ prompt: `run:touch ${join(workspace.path, 'forbidden')}`, policy: 'deny' });
     await untilStatus(get(session.id), 'idle');
     expect(existsSync(join(workspace.path, 'forbidden'))).toBe(false);
-    expect((await events(session.id)).filter(({ type }) => type === 'approval')).toMatchObject([{ payload: { by: 'policy:deny', optionId: 'reject_once', reason: expect.any(String) } }]);
+    expect((await events(session.id)).filter(({ type }) => type === 'approval')).toMatchObject([
+      { payload: { by: 'policy:deny', optionId: 'reject_once', reason: expect.any(String) } },
+    ]);
   });
 
   it('fails with what the agent says where a turn fails, and no process is left', async () => {
@@ -106,7 +132,10 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
     const session = await create({ launch: false });
     expect(session.status).toBe('queued');
     await app.call('POST', `/api/sessions/${session.id}/input`, { body: { content: 'say:now' } });
-    await eventually(async () => texts(await events(session.id), 'message'), (list) => list[0] === 'now');
+    await eventually(
+      async () => texts(await events(session.id), 'message'),
+      (list) => list[0] === 'now',
+    );
     const other = await create({ launch: false });
     expect(await app.call('POST', `/api/sessions/${other.id}/stop`)).toMatchObject({ status: 200, body: { status: 'stopped' } });
     expect(await app.call('POST', `/api/sessions/${other.id}/stop`)).toMatchObject({ status: 200, body: { status: 'stopped' } });
@@ -142,7 +171,9 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
   it('is listed by page, filter and name', async () => {
     for (const name of ['Alpha 100%', 'alpha_two', 'Beta']) await create({ launch: false, name, groupId: 'listing' });
     const list = async (query: string) => (await app.call('GET', `/api/sessions?groupId=listing&${query}`)).body;
-    expect((await list('sort=name')).items.map(({ name }: any) => name)).toEqual(expect.arrayContaining(['Alpha 100%', 'Beta', 'alpha_two']));
+    expect((await list('sort=name')).items.map(({ name }: any) => name)).toEqual(
+      expect.arrayContaining(['Alpha 100%', 'Beta', 'alpha_two']),
+    );
     expect((await list('q=ALPHA&total=true')).total).toBe(2);
     expect((await list('q=100%25')).items).toHaveLength(1);
     expect((await list('q=_')).items.map(({ name }: any) => name)).toEqual(['alpha_two']);
@@ -150,7 +181,10 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
     const second = await list(`limit=2&sort=createdAt&cursor=${first.nextCursor}`);
     expect([...first.items, ...second.items].map(({ name }: any) => name)).toEqual(['Alpha 100%', 'alpha_two', 'Beta']);
     expect(second.nextCursor).toBeNull();
-    expect(await app.call('GET', '/api/sessions?sort=name&cursor=' + first.nextCursor)).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+    expect(await app.call('GET', '/api/sessions?sort=name&cursor=' + first.nextCursor)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_input' },
+    });
     expect((await list('status=queued,idle')).items).toHaveLength(3);
   });
 
@@ -158,6 +192,9 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
     const session = await create({ launch: false });
     const renamed = await app.call('PATCH', `/api/sessions/${session.id}`, { body: { name: 'Better', version: session.version } });
     expect(renamed).toMatchObject({ status: 200, body: { name: 'Better', version: session.version + 1 } });
-    expect(await app.call('PATCH', `/api/sessions/${session.id}`, { body: { name: 'Late', version: session.version } })).toMatchObject({ status: 409, body: { code: 'version_conflict' } });
+    expect(await app.call('PATCH', `/api/sessions/${session.id}`, { body: { name: 'Late', version: session.version } })).toMatchObject({
+      status: 409,
+      body: { code: 'version_conflict' },
+    });
   });
 });

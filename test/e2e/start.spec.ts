@@ -26,7 +26,9 @@ describe('a start', () => {
     const first = await ServerProcess.start(environment);
     const second = refusedStart(environment);
     expect(second.code).toBe(1);
-    expect(second.said).toBe(`muster: Another Muster server uses ${environment.MUSTER_DATA_DIR} (process ${first.child.pid}). Stop it, or set MUSTER_DATA_DIR to another directory.\n`);
+    expect(second.said).toBe(
+      `muster: Another Muster server uses ${environment.MUSTER_DATA_DIR} (process ${first.child.pid}). Stop it, or set MUSTER_DATA_DIR to another directory.\n`,
+    );
     await first.end('SIGKILL');
     const third = await ServerProcess.start(environment);
     expect(await third.end()).toBe(0);
@@ -39,11 +41,17 @@ describe('a start', () => {
     const port = typeof address === 'object' && address ? String(address.port) : '';
     const { code, said } = refusedStart({ MUSTER_PORT: port });
     blocker.close();
-    expect({ code, said }).toEqual({ code: 1, said: `muster: MUSTER_PORT: 127.0.0.1:${port} is in use. Stop what listens there, or set MUSTER_PORT to another port.\n` });
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: `muster: MUSTER_PORT: 127.0.0.1:${port} is in use. Stop what listens there, or set MUSTER_PORT to another port.\n`,
+    });
   });
 
   it('tries an unreachable database for a bounded time, then names it without its password', () => {
-    const { code, said } = refusedStart({ MUSTER_DATABASE_URL: 'postgres://user:geheim@127.0.0.1:1/nowhere', MUSTER_DATABASE_CONNECT_TIMEOUT_MS: '700' });
+    const { code, said } = refusedStart({
+      MUSTER_DATABASE_URL: 'postgres://user:geheim@127.0.0.1:1/nowhere',
+      MUSTER_DATABASE_CONNECT_TIMEOUT_MS: '700',
+    });
     expect(code).toBe(1);
     expect(said).toMatch(/^muster: The database 127\.0\.0\.1:1\/nowhere cannot be used: .*ECONNREFUSED.*MUSTER_DATABASE_URL/);
     expect(said).not.toContain('geheim');
@@ -94,8 +102,13 @@ describe('a start', () => {
     expect(cookie).toMatch(/^muster_session=mst_web_\w+; .*HttpOnly; SameSite=Strict/);
     const headers = { cookie: cookie.split(';')[0] ?? '' };
     expect(await app.call('GET', '/api/me', { key: null, headers })).toMatchObject({ status: 200, body: { id: 'admin' } });
-    expect(await app.call('POST', '/api/sessions', { key: null, headers, body: { runtime: 'external' } })).toMatchObject({ status: 403, body: { code: 'origin_not_allowed' } });
-    expect(await app.call('POST', '/api/sessions', { key: null, headers: { ...headers, origin: app.url }, body: { runtime: 'external' } })).toMatchObject({ status: 201 });
+    expect(await app.call('POST', '/api/sessions', { key: null, headers, body: { runtime: 'external' } })).toMatchObject({
+      status: 403,
+      body: { code: 'origin_not_allowed' },
+    });
+    expect(
+      await app.call('POST', '/api/sessions', { key: null, headers: { ...headers, origin: app.url }, body: { runtime: 'external' } }),
+    ).toMatchObject({ status: 201 });
     expect(await app.call('GET', `/api/login?code=${code}`, { key: null })).toMatchObject({ status: 401 });
     await app.close();
   });

@@ -36,7 +36,10 @@ describeWithChromium('Swagger UI in a browser', () => {
     const answer = block.locator('.live-responses-table .response').first();
     await answer.waitFor();
     const status = (await answer.locator('.response-col_status').textContent())?.trim().slice(0, 3) ?? '';
-    return { status, body: JSON.parse((await answer.locator('.response-col_description .highlight-code code').first().textContent()) ?? '') };
+    return {
+      status,
+      body: JSON.parse((await answer.locator('.response-col_description .highlight-code code').first().textContent()) ?? ''),
+    };
   }
 
   it('is reached signed in by the printed link, and its "Try it out" makes a workspace and a session', async () => {

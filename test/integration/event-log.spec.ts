@@ -9,7 +9,13 @@ import { OpenBlocks } from '../../src/events/open-blocks.service.js';
 import { DIALECTS } from '../support/databases.js';
 import { startKernel } from '../support/kernel.js';
 
-const draft = (text: string, id?: string): EventDraft => ({ id, type: 'log', source: 'api', actor: 'test', payload: { level: 'info', text } });
+const draft = (text: string, id?: string): EventDraft => ({
+  id,
+  type: 'log',
+  source: 'api',
+  actor: 'test',
+  payload: { level: 'info', text },
+});
 
 describe.each(DIALECTS)('the event log on %s', (dialect) => {
   let kernel: Awaited<ReturnType<typeof startKernel>>;
@@ -37,7 +43,9 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
     const [a, b] = [await openLog(), await openLog()];
     const heard: CommittedEvents[] = [];
     const stop = log.onCommitted((each) => heard.push(each));
-    const results = await Promise.all(Array.from({ length: 400 }, (_, index) => log.append(index % 3 ? a : b, [draft(`${index}.1`), draft(`${index}.2`)])));
+    const results = await Promise.all(
+      Array.from({ length: 400 }, (_, index) => log.append(index % 3 ? a : b, [draft(`${index}.1`), draft(`${index}.2`)])),
+    );
     stop();
     expect(results.flat().every((each) => each.ok)).toBe(true);
     for (const sessionId of [a, b]) {
@@ -53,10 +61,16 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
   it('appends the same id once: the first number again, or a conflict where the content differs', async () => {
     const sessionId = await openLog();
     const first = await log.appendOne(sessionId, draft('x', 'e1'));
-    expect(await log.appendOne(sessionId, { ...draft('x', 'e1'), occurredAt: '2020-01-01T00:00:00Z' })).toEqual({ ...first, duplicate: true });
+    expect(await log.appendOne(sessionId, { ...draft('x', 'e1'), occurredAt: '2020-01-01T00:00:00Z' })).toEqual({
+      ...first,
+      duplicate: true,
+    });
     await expect(log.appendOne(sessionId, draft('y', 'e1'))).rejects.toMatchObject({ code: 'event_conflict' });
     const [one, two] = await log.append(sessionId, [draft('z', 'e2'), draft('z', 'e2')]);
-    expect([one, two]).toMatchObject([{ ok: true, value: { seq: 2, duplicate: false } }, { ok: true, value: { seq: 2, duplicate: true } }]);
+    expect([one, two]).toMatchObject([
+      { ok: true, value: { seq: 2, duplicate: false } },
+      { ok: true, value: { seq: 2, duplicate: true } },
+    ]);
     const racing = await Promise.all(upTo(20).map(() => log.appendOne(sessionId, draft('race', 'e3'))));
     expect(racing.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
     expect(new Set(racing.map(({ seq }) => seq))).toEqual(new Set([3]));
@@ -76,7 +90,10 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
       { ok: false, error: { code: 'invalid_event' } },
       { ok: true, value: { seq: 2 } },
     ]);
-    expect((await log.read(sessionId, { after: 1, limit: 10 }))[0]).toMatchObject({ type: 'my.type', payload: '{"anything":["goes",null,"\\u0000"]}' });
+    expect((await log.read(sessionId, { after: 1, limit: 10 }))[0]).toMatchObject({
+      type: 'my.type',
+      payload: '{"anything":["goes",null,"\\u0000"]}',
+    });
   });
 
   it('accepts nothing more once it has ended, but tells duplicates still', async () => {
@@ -112,12 +129,23 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
 
   it('knows the cursors it can read on from', async () => {
     const sessionId = await openLog();
-    await log.append(sessionId, upTo(5).map((n) => draft(String(n))));
+    await log.append(
+      sessionId,
+      upTo(5).map((n) => draft(String(n))),
+    );
     const head = await log.head(sessionId);
-    for (const good of ['0', formatCursor(head.epoch, 0), formatCursor(head.epoch, 5)]) expect(() => log.assertReadable(head, parseCursor(good))).not.toThrow();
+    for (const good of ['0', formatCursor(head.epoch, 0), formatCursor(head.epoch, 5)])
+      expect(() => log.assertReadable(head, parseCursor(good))).not.toThrow();
     for (const bad of [formatCursor('00000000', 1), formatCursor(head.epoch, 6)])
-      expect(() => log.assertReadable(head, parseCursor(bad))).toThrow(expect.objectContaining({ code: 'resync_required', details: expect.objectContaining({ context: expect.objectContaining({ earliest: formatCursor(head.epoch, 0) }) }) }));
-    expect(() => log.assertReadable({ ...head, earliestSeq: 4 }, parseCursor(formatCursor(head.epoch, 2)))).toThrow(expect.objectContaining({ code: 'resync_required' }));
+      expect(() => log.assertReadable(head, parseCursor(bad))).toThrow(
+        expect.objectContaining({
+          code: 'resync_required',
+          details: expect.objectContaining({ context: expect.objectContaining({ earliest: formatCursor(head.epoch, 0) }) }),
+        }),
+      );
+    expect(() => log.assertReadable({ ...head, earliestSeq: 4 }, parseCursor(formatCursor(head.epoch, 2)))).toThrow(
+      expect.objectContaining({ code: 'resync_required' }),
+    );
     expect(() => parseCursor('nonsense')).toThrow(expect.objectContaining({ code: 'invalid_input' }));
   });
 
@@ -130,12 +158,28 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
     blocks.write(piece('lo', 'b1'));
     blocks.write(piece('lost', 'b2'));
     stop();
-    expect(deltas).toMatchObject([{ offset: 0, text: 'Hel' }, { offset: 3, text: 'lo' }, { offset: 0, text: 'lost' }]);
-    expect(blocks.of(sessionId)).toMatchObject([{ blockId: 'b1', text: 'Hello' }, { blockId: 'b2', text: 'lost' }]);
+    expect(deltas).toMatchObject([
+      { offset: 0, text: 'Hel' },
+      { offset: 3, text: 'lo' },
+      { offset: 0, text: 'lost' },
+    ]);
+    expect(blocks.of(sessionId)).toMatchObject([
+      { blockId: 'b1', text: 'Hello' },
+      { blockId: 'b2', text: 'lost' },
+    ]);
     await blocks.onModuleDestroy(); // saves
-    const rows = () => kernel.module.get(Database).query<{ block_id: string }>('select block_id from open_blocks where session_id = ? order by block_id', [sessionId]);
+    const rows = () =>
+      kernel.module
+        .get(Database)
+        .query<{ block_id: string }>('select block_id from open_blocks where session_id = ? order by block_id', [sessionId]);
     expect(await rows()).toEqual([{ block_id: 'b1' }, { block_id: 'b2' }]);
-    await log.appendOne(sessionId, { id: 'b1', type: 'message', source: 'acp', actor: 'a', payload: { role: 'assistant', content: [{ type: 'text', text: 'Hello' }], blockId: 'b1' } });
+    await log.appendOne(sessionId, {
+      id: 'b1',
+      type: 'message',
+      source: 'acp',
+      actor: 'a',
+      payload: { role: 'assistant', content: [{ type: 'text', text: 'Hello' }], blockId: 'b1' },
+    });
     expect(blocks.of(sessionId)).toMatchObject([{ blockId: 'b2' }]);
     expect(await rows()).toEqual([{ block_id: 'b2' }]);
 
@@ -143,7 +187,12 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
     await after.recover();
     expect(await rows()).toEqual([]);
     const [, truncated] = await log.read(sessionId, { after: 0, limit: 10 });
-    expect(JSON.parse(truncated?.payload ?? '')).toEqual({ role: 'assistant', content: [{ type: 'text', text: 'lost' }], blockId: 'b2', truncated: true });
+    expect(JSON.parse(truncated?.payload ?? '')).toEqual({
+      role: 'assistant',
+      content: [{ type: 'text', text: 'lost' }],
+      blockId: 'b2',
+      truncated: true,
+    });
     await after.recover();
     expect(await seqs(sessionId)).toEqual([1, 2]);
   });

@@ -47,7 +47,14 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
   let cwd: string;
 
   const boot = async (): Promise<TestingModule> => {
-    const environment = { ...ENV, HOME: database.dataDir, MUSTER_AGENTS_FILE: join(database.dataDir, 'agents.json'), MUSTER_AGENT_START_TIMEOUT_MS: '20000', MUSTER_AGENT_STOP_GRACE_MS: '2000', ...database.environment };
+    const environment = {
+      ...ENV,
+      HOME: database.dataDir,
+      MUSTER_AGENTS_FILE: join(database.dataDir, 'agents.json'),
+      MUSTER_AGENT_START_TIMEOUT_MS: '20000',
+      MUSTER_AGENT_STOP_GRACE_MS: '2000',
+      ...database.environment,
+    };
     const built = await Test.createTestingModule({
       imports: [ConfigModule.of(new MusterConfig(environment)), CoreModule.of(schema), EventLogModule, SessionsModule, LauncherModule],
     }).compile();
@@ -55,15 +62,28 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
     return built.init();
   };
   const get = (type: any): any => module.get(type, { strict: false });
-  const create = async (fields: object): Promise<string> => (await get(SessionCreation).create(ADMIN, { agent: 'demo', projectDir: cwd, policy: 'allow-all', ...fields })).session.id;
+  const create = async (fields: object): Promise<string> =>
+    (await get(SessionCreation).create(ADMIN, { agent: 'demo', projectDir: cwd, policy: 'allow-all', ...fields })).session.id;
   const find = (id: string) => get(SessionLifecycle).find(id);
-  const until = (id: string, ...statuses: string[]) => eventually(() => find(id), (session: any) => statuses.includes(session?.status), 30_000) as Promise<any>;
-  const events = async (id: string): Promise<any[]> => (await get(EventLog).read(id, { after: 0, limit: 1_000 })).map((each: any) => ({ ...each, payload: JSON.parse(each.payload) }));
+  const until = (id: string, ...statuses: string[]) =>
+    eventually(
+      () => find(id),
+      (session: any) => statuses.includes(session?.status),
+      30_000,
+    );
+  const events = async (id: string): Promise<any[]> =>
+    (await get(EventLog).read(id, { after: 0, limit: 1_000 })).map((each: any) => ({ ...each, payload: JSON.parse(each.payload) }));
   const types = async (id: string) => (await events(id)).map(({ type }) => type);
-  const texts = async (id: string, type = 'message') => (await events(id)).filter((each) => each.type === type).map(({ payload }) => payload.content?.map((block: any) => block.text).join('') ?? payload.text);
+  const texts = async (id: string, type = 'message') =>
+    (await events(id))
+      .filter((each) => each.type === type)
+      .map(({ payload }) => payload.content?.map((block: any) => block.text).join('') ?? payload.text);
   const turns = async (id: string) => (await events(id)).filter(({ type }) => type === 'turn').map(({ payload }) => payload.state);
   const input = (id: string, content: string, more = {}) => get(SessionsService).input(ADMIN, id, { content, ...more });
-  const alive = (pid: number) => { const stat = readStat(pid); return stat !== null && stat.state !== 'Z'; };
+  const alive = (pid: number) => {
+    const stat = readStat(pid);
+    return stat !== null && stat.state !== 'Z';
+  };
 
   beforeAll(async () => {
     database = await createDatabase(dialect);
@@ -87,8 +107,17 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
     expect(await texts(id, 'thought')).toEqual(['hm hm']);
     const list = await events(id);
     expect(list.filter(({ type }) => type === 'acp_update')).toEqual([]);
-    expect(list.find(({ type }) => type === 'approval').payload).toMatchObject({ state: 'decided', by: 'policy:allow-all', optionId: 'allow_once', title: 'Run cat b.txt' });
-    expect(list.filter(({ type }) => type === 'tool_call').map(({ payload }) => [payload.kind, payload.status])).toEqual([['read', 'pending'], ['edit', 'pending'], ['execute', 'pending']]);
+    expect(list.find(({ type }) => type === 'approval').payload).toMatchObject({
+      state: 'decided',
+      by: 'policy:allow-all',
+      optionId: 'allow_once',
+      title: 'Run cat b.txt',
+    });
+    expect(list.filter(({ type }) => type === 'tool_call').map(({ payload }) => [payload.kind, payload.status])).toEqual([
+      ['read', 'pending'],
+      ['edit', 'pending'],
+      ['execute', 'pending'],
+    ]);
     expect(list.every(({ turn, type }) => turn === 1 || ['status', 'input'].includes(type))).toBe(true);
     expect(get(OpenBlocks).of(id)).toEqual([]);
     expect(isAlive({ pid: idle.processId, startedAt: idle.processStartedAt })).toBe(true);
@@ -104,7 +133,11 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
   it('denies by policy and says so', async () => {
     const id = await create({ prompt: 'run:touch no.txt', policy: 'ask' });
     await until(id, 'idle');
-    expect((await events(id)).find(({ type }) => type === 'approval').payload).toMatchObject({ by: 'policy:ask', optionId: 'reject_once', reason: expect.stringContaining('nobody') });
+    expect((await events(id)).find(({ type }) => type === 'approval').payload).toMatchObject({
+      by: 'policy:ask',
+      optionId: 'reject_once',
+      reason: expect.stringContaining('nobody'),
+    });
     expect(existsSync(join(cwd, 'no.txt'))).toBe(false);
     await get(SessionStops).stop(ADMIN, id);
   });
@@ -139,7 +172,10 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
     expect(await until(failing, 'failed')).toMatchObject({ endReason: expect.stringContaining('no more money'), processId: null });
     expect(await turns(failing)).toEqual(['started', 'failed']);
     const dying = await create({ prompt: 'say:last words\nexit:42' });
-    expect(await until(dying, 'failed')).toMatchObject({ exitCode: 42, endReason: expect.stringMatching(/in the middle of a turn, with code 42[^]*demo agent: exit 42/) });
+    expect(await until(dying, 'failed')).toMatchObject({
+      exitCode: 42,
+      endReason: expect.stringMatching(/in the middle of a turn, with code 42[^]*demo agent: exit 42/),
+    });
     expect(await texts(dying)).toEqual(['last words']);
     expect((await types(dying)).slice(-2)).toEqual(['turn', 'status']);
     const idle = await create({});
@@ -171,12 +207,18 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
 
   it('stops while it starts, and while a turn runs, with all that the agent started', async () => {
     const starting = await create({ agent: 'mute' });
-    const { processId } = await eventually(() => find(starting), (each: any) => each.processId !== null);
+    const { processId } = await eventually(
+      () => find(starting),
+      (each: any) => each.processId !== null,
+    );
     const { view } = await get(SessionStops).stop(ADMIN, starting);
     expect(view.session.status).toBe('stopped');
     expect(alive(processId)).toBe(false);
     const running = await create({ prompt: 'run:sleep 600 & echo $! > pid; setsid sleep 601 & echo $! > pid2; wait' });
-    const pids = await eventually(() => ['pid', 'pid2'].map((name) => (existsSync(join(cwd, name)) ? Number(readFileSync(join(cwd, name), 'utf8')) : 0)), (list) => list.every((pid) => pid > 0));
+    const pids = await eventually(
+      () => ['pid', 'pid2'].map((name) => (existsSync(join(cwd, name)) ? Number(readFileSync(join(cwd, name), 'utf8')) : 0)),
+      (list) => list.every((pid) => pid > 0),
+    );
     expect(pids.map(alive)).toEqual([true, true]);
     expect((await get(SessionStops).stop(ADMIN, running)).view.session.status).toBe('stopped');
     expect(pids.map(alive)).toEqual([false, false]);
@@ -207,7 +249,10 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
     const argument = await create({ agent: 'argument', prompt: '--help; echo $(id)' });
     await until(argument, 'idle');
     expect(await texts(argument, 'log')).toEqual([' --help; echo $(id)']);
-    const claude = await create({ agent: 'claude', prompt: `echo '{"session_id":"s1","subtype":"init","type":"system"}'; echo '{"is_error":true,"subtype":"success","result":"API down","type":"result"}'` });
+    const claude = await create({
+      agent: 'claude',
+      prompt: `echo '{"session_id":"s1","subtype":"init","type":"system"}'; echo '{"is_error":true,"subtype":"success","result":"API down","type":"result"}'`,
+    });
     expect(await until(claude, 'failed', 'idle')).toMatchObject({ status: 'failed', agentSessionId: 's1', endReason: 'API down' });
   });
 

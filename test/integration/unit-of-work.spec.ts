@@ -45,7 +45,12 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
   afterAll(() => kernel.stop());
 
   const insert = (workspaceId: string) =>
-    db.workOrFail.query('insert into workspace_members (workspace_id, principal_id, role, created_at) values (?, ?, ?, ?)', [workspaceId, 'p', 'owner', '2026-01-01T00:00:00.000Z']);
+    db.workOrFail.query('insert into workspace_members (workspace_id, principal_id, role, created_at) values (?, ?, ?, ?)', [
+      workspaceId,
+      'p',
+      'owner',
+      '2026-01-01T00:00:00.000Z',
+    ]);
   const stored = async () => (await db.query<{ id: string }>('select workspace_id as id from workspace_members')).map(({ id }) => id);
 
   it('200 at once, half of which roll back: nothing of a failed one is seen or announced, nothing of a good one is lost', async () => {
@@ -70,7 +75,10 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
     const feed = await outbox.read(0, 1_000);
     expect(feed.map(({ position }) => position)).toEqual(feed.map((_, index) => index + 1));
     expect(feed).toHaveLength(100);
-    await eventually(() => recorder.heard.length, (count) => count === 100);
+    await eventually(
+      () => recorder.heard.length,
+      (count) => count === 100,
+    );
     expect(recorder.heard.map(({ position }) => position)).toEqual(feed.map(({ position }) => position));
   });
 
@@ -120,11 +128,15 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
     const from = recorder.heard.length;
     recorder.failuresLeft = 2;
     for (const id of ['one', 'two']) await unit.run(async (work) => work.emit('workspace.created', subject, { workspaceId: id, name: id }));
-    await eventually(() => recorder.heard.length, (count) => count === from + 2);
+    await eventually(
+      () => recorder.heard.length,
+      (count) => count === from + 2,
+    );
     expect(recorder.heard.slice(from).map(({ data }) => ('name' in data ? data.name : ''))).toEqual(['one', 'two']);
     const last = (await outbox.head()).position;
     await eventually(
-      async () => Number((await db.query<{ position: number }>("select position from listener_cursors where listener = 'recorder'"))[0]?.position),
+      async () =>
+        Number((await db.query<{ position: number }>("select position from listener_cursors where listener = 'recorder'"))[0]?.position),
       (position) => position === last,
     );
   });

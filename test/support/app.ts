@@ -50,7 +50,11 @@ export class TestApp {
     const hasBody = body !== undefined || raw !== undefined;
     const response = await fetch(this.url + path, {
       method,
-      headers: { ...(key === null ? {} : { authorization: `Bearer ${key}` }), ...(hasBody ? { 'content-type': 'application/json' } : {}), ...headers },
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(hasBody ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
       body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
       redirect: 'manual',
     });

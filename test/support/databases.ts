@@ -9,7 +9,8 @@ const POSTGRES_URL = process.env.MUSTER_TEST_POSTGRES_URL;
 
 /** Both databases where PostgreSQL is at hand; SQLite always. A required database that is missing fails the suite. */
 export const DIALECTS: Dialect[] = POSTGRES_URL ? ['sqlite', 'postgres'] : ['sqlite'];
-if (!POSTGRES_URL && isRequired('postgres')) throw new Error('MUSTER_TEST_REQUIRE names postgres, but MUSTER_TEST_POSTGRES_URL is not set.');
+if (!POSTGRES_URL && isRequired('postgres'))
+  throw new Error('MUSTER_TEST_REQUIRE names postgres, but MUSTER_TEST_POSTGRES_URL is not set.');
 
 /** Whether a missing `what` is a failure and not a skip. */
 export function isRequired(what: string): boolean {

@@ -22,7 +22,13 @@ function isEsm(file) {
 module.exports = {
   process(source, file) {
     if (!isEsm(file)) return { code: source };
-    return transformSync(source, { filename: file, jsc: { target: 'es2022' }, module: { type: 'commonjs' }, sourceMaps: false, swcrc: false });
+    return transformSync(source, {
+      filename: file,
+      jsc: { target: 'es2022' },
+      module: { type: 'commonjs' },
+      sourceMaps: false,
+      swcrc: false,
+    });
   },
   getCacheKey: (source, file) => createHash('sha1').update(source).update('\0').update(file).update('1').digest('hex'),
 };

@@ -11,7 +11,8 @@ export function checkedFrame(text: string): Frame {
   const value: Frame = JSON.parse(text);
   if (!isOutType(value.type)) throw new Error(`A frame of no known type: ${text.slice(0, 500)}`);
   const result = OUT_FRAMES[value.type].safeParse(value);
-  if (!result.success) throw new Error(`A ${value.type} frame is not what asyncapi.json says: ${result.error.message}\n${text.slice(0, 1_000)}`);
+  if (!result.success)
+    throw new Error(`A ${value.type} frame is not what asyncapi.json says: ${result.error.message}\n${text.slice(0, 1_000)}`);
   return value;
 }
 
@@ -20,7 +21,10 @@ export function checkReply(request: { type: string }, answer: Frame): void {
   const spec = COMMAND_SPECS.find(({ type }) => type === request.type);
   if (!spec || answer.type !== 'reply') return;
   const result = spec.data.safeParse(answer.data);
-  if (!result.success) throw new Error(`The reply to ${request.type} is not what asyncapi.json says: ${result.error.message}\n${JSON.stringify(answer).slice(0, 1_000)}`);
+  if (!result.success)
+    throw new Error(
+      `The reply to ${request.type} is not what asyncapi.json says: ${result.error.message}\n${JSON.stringify(answer).slice(0, 1_000)}`,
+    );
 }
 
 /** Reads a stream of server-sent events: each as `{event, id?, data}`; comments are skipped. */

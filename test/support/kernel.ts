@@ -8,7 +8,11 @@ import { schema } from '../../src/migrations/schema.js';
 import { createDatabase, type TestDatabase } from './databases.js';
 
 /** Core and a few modules over a real database, without a server. */
-export async function startKernel(dialect: Dialect, imports: Type[] = [], providers: Type[] = []): Promise<{ module: TestingModule; database: TestDatabase; stop: () => Promise<void> }> {
+export async function startKernel(
+  dialect: Dialect,
+  imports: Type[] = [],
+  providers: Type[] = [],
+): Promise<{ module: TestingModule; database: TestDatabase; stop: () => Promise<void> }> {
   const database = await createDatabase(dialect);
   const module = await Test.createTestingModule({
     imports: [ConfigModule.of(new MusterConfig(database.environment)), CoreModule.of(schema), ...imports],

@@ -7,7 +7,11 @@ export interface Caller {
 }
 
 /** A workspace of its own below `dataDir`. */
-export async function makeWorkspace(post: (path: string, body: unknown) => Promise<{ status: number; body: any }>, dataDir: string, name: string): Promise<{ id: string; path: string }> {
+export async function makeWorkspace(
+  post: (path: string, body: unknown) => Promise<{ status: number; body: any }>,
+  dataDir: string,
+  name: string,
+): Promise<{ id: string; path: string }> {
   const path = join(dataDir, 'projects', name);
   mkdirSync(path, { recursive: true });
   const { status, body } = await post('/api/workspaces', { path, name });

@@ -46,7 +46,9 @@ export class WsClient {
   /** The answer to an upgrade that is refused. */
   static refused(url: string, { headers = {}, path = '/api/ws', key }: WsClientOptions = {}): Promise<{ status: number; body: any }> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url.replace(/^http/, 'ws') + path, { headers: { ...headers, ...(key ? { authorization: `Bearer ${key}` } : {}) } });
+      const socket = new WebSocket(url.replace(/^http/, 'ws') + path, {
+        headers: { ...headers, ...(key ? { authorization: `Bearer ${key}` } : {}) },
+      });
       socket.on('open', () => (socket.terminate(), reject(new Error('The upgrade was not refused.'))));
       socket.on('error', () => undefined);
       socket.on('unexpected-response', (_request, response) => {
@@ -60,7 +62,9 @@ export class WsClient {
   /** Opens a new socket; what was received so far stays. */
   async reconnect(): Promise<void> {
     const { headers = {}, path = '/api/ws', key } = this.options;
-    const socket = new WebSocket(this.url.replace(/^http/, 'ws') + path, { headers: { ...headers, ...(key ? { authorization: `Bearer ${key}` } : {}) } });
+    const socket = new WebSocket(this.url.replace(/^http/, 'ws') + path, {
+      headers: { ...headers, ...(key ? { authorization: `Bearer ${key}` } : {}) },
+    });
     this.socket = socket;
     this.closed = undefined;
     const from = this.frames.length;
@@ -130,8 +134,16 @@ export class WsClient {
     if (this.problem) return Promise.reject(this.problem);
     if (test()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const last = () => this.frames.slice(-5).map((frame) => JSON.stringify(frame).slice(0, 300)).join('\n');
-      const timer = setTimeout(() => waiting.fail(new Error(`No ${what} within ${timeoutMs} ms (closed: ${JSON.stringify(this.closed)}). Last frames:\n${last()}`)), timeoutMs);
+      const last = () =>
+        this.frames
+          .slice(-5)
+          .map((frame) => JSON.stringify(frame).slice(0, 300))
+          .join('\n');
+      const timer = setTimeout(
+        () =>
+          waiting.fail(new Error(`No ${what} within ${timeoutMs} ms (closed: ${JSON.stringify(this.closed)}). Last frames:\n${last()}`)),
+        timeoutMs,
+      );
       const waiting: Waiting = {
         look: () => {
           if (!test()) return false;
@@ -192,7 +204,8 @@ export class WsClient {
     this.seqs.set(sessionId, seqs);
     const known = this.cursors.get(sessionId);
     const last = seqs.at(-1);
-    if (known !== undefined && last !== undefined && prev !== last) throw new Error(`A frame of ${sessionId} follows ${prev}; the last event was ${last}.`);
+    if (known !== undefined && last !== undefined && prev !== last)
+      throw new Error(`A frame of ${sessionId} follows ${prev}; the last event was ${last}.`);
     for (const { seq } of events) {
       const before = seqs.at(-1) ?? prev;
       if (seq !== before + 1) throw new Error(`After ${before} of ${sessionId} came ${seq}.`);

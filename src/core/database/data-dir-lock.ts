@@ -32,7 +32,10 @@ export class DataDirLock {
       this.database?.close();
       this.database = undefined;
       if (!(error instanceof BetterSqlite3.SqliteError) || !error.code.startsWith('SQLITE_BUSY'))
-        throw new Error(`MUSTER_DATA_DIR: ${dataDir} can't be used (${error instanceof Error ? error.message : String(error)}). Name a directory this user can write.`, { cause: error });
+        throw new Error(
+          `MUSTER_DATA_DIR: ${dataDir} can't be used (${error instanceof Error ? error.message : String(error)}). Name a directory this user can write.`,
+          { cause: error },
+        );
       throw new DataDirInUseError(
         `Another Muster server uses ${dataDir} (process ${holderOf(dataDir)}). Stop it, or set MUSTER_DATA_DIR to another directory.`,
       );

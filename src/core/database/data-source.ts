@@ -29,7 +29,13 @@ export function dataSourceOptions(config: DatabaseConfig, schema: Schema, access
     logging: false,
   } as const;
   if (config.kind === 'postgres')
-    return { ...common, type: 'postgres', url: config.url, applicationName: 'muster', extra: { max: config.poolSize, connectionTimeoutMillis: 10_000 } };
+    return {
+      ...common,
+      type: 'postgres',
+      url: config.url,
+      applicationName: 'muster',
+      extra: { max: config.poolSize, connectionTimeoutMillis: 10_000 },
+    };
   return {
     ...common,
     type: 'better-sqlite3',
@@ -55,9 +61,12 @@ export async function connect(config: DatabaseConfig, options: DataSourceOptions
       const reason = error instanceof Error ? reasonOf(error) : String(error);
       const passing = config.kind === 'postgres' && !isFinal(error);
       if (!passing || attempt >= attempts)
-        throw new DatabaseUnreachableError(`The database ${nameOf(config)} cannot be used: ${reason}. Is it running, and is MUSTER_DATABASE_URL right?`, {
-          cause: error,
-        });
+        throw new DatabaseUnreachableError(
+          `The database ${nameOf(config)} cannot be used: ${reason}. Is it running, and is MUSTER_DATABASE_URL right?`,
+          {
+            cause: error,
+          },
+        );
       if (attempt === 1 || attempt % 10 === 0) onRetry(`waiting for the database ${nameOf(config)}: ${reason}`);
       await sleep(RETRY_MS);
     }

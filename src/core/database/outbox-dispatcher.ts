@@ -84,7 +84,9 @@ export class OutboxDispatcher implements OnApplicationBootstrap {
   private loop(listener: string, handlers: Map<DomainEventName, AnyHandler>): ListenerLoop {
     return new ListenerLoop(listener, handlers, this.logger, {
       position: async () => {
-        const [row] = await this.db.query<{ position: number | string }>('select position from listener_cursors where listener = ?', [listener]);
+        const [row] = await this.db.query<{ position: number | string }>('select position from listener_cursors where listener = ?', [
+          listener,
+        ]);
         return row ? Number(row.position) : 0;
       },
       read: (after) => this.outbox.read(after, BATCH),

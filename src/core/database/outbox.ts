@@ -59,16 +59,18 @@ export class Outbox {
 
   /** Events behind `after`, oldest first, at most `limit`. */
   async read(after: number, limit: number): Promise<DomainEvent[]> {
-    const rows = await this.db.query<OutboxRow>(
-      `select ${COLUMNS} from outbox where position > ? order by position limit ?`,
-      [after, limit],
-    );
+    const rows = await this.db.query<OutboxRow>(`select ${COLUMNS} from outbox where position > ? order by position limit ?`, [
+      after,
+      limit,
+    ]);
     return rows.map(eventOf);
   }
 
   /** Where the feed stands: its epoch and the position of the last event. */
   async head(): Promise<{ epoch: string; position: number }> {
-    const [row] = await this.db.query<{ epoch: string; position: number | string }>('select epoch, position from outbox_counter where id = 1');
+    const [row] = await this.db.query<{ epoch: string; position: number | string }>(
+      'select epoch, position from outbox_counter where id = 1',
+    );
     if (!row) throw new Error('The table outbox_counter has lost its row.');
     return { epoch: row.epoch, position: Number(row.position) };
   }

@@ -55,10 +55,11 @@ export class UnitOfWork {
       const events = await this.outbox.store(work);
       work.isOpen = false;
       await runner.commitTransaction();
-      const announce = () => this.db.current.exit(() => {
-        work.committed.forEach((effect) => this.guard(effect));
-        events.forEach((event) => this.guard(() => this.bus.publish(event)));
-      });
+      const announce = () =>
+        this.db.current.exit(() => {
+          work.committed.forEach((effect) => this.guard(effect));
+          events.forEach((event) => this.guard(() => this.bus.publish(event)));
+        });
       return { result, announce };
     } catch (error) {
       work.isOpen = false;

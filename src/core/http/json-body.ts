@@ -16,7 +16,11 @@ export function jsonBody(): RequestHandler[] {
     (request: Request, _response: Response, next: NextFunction) => {
       const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
       if (hasBody && !(request.is('application/json') && isUtf8(request.headers['content-type'])))
-        return next(new EdgeError('unsupported_media_type', 415, 'Only JSON in UTF-8 is read here.', { remedy: 'Send Content-Type: application/json.' }));
+        return next(
+          new EdgeError('unsupported_media_type', 415, 'Only JSON in UTF-8 is read here.', {
+            remedy: 'Send Content-Type: application/json.',
+          }),
+        );
       return next();
     },
     (request, response, next) => (LARGE.test(request.path) ? large : small)(request, response, next),

@@ -51,7 +51,8 @@ export class PinoLogger implements LoggerService {
     const errors = [message, ...rest].filter((each) => each instanceof Error);
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};
     const err = errors[0] ? { err: errors[0] } : {};
-    if (typeof message === 'object' && message !== null && !(message instanceof Error)) this.pino[level]({ ...context, ...stack, ...err, ...message });
+    if (typeof message === 'object' && message !== null && !(message instanceof Error))
+      this.pino[level]({ ...context, ...stack, ...err, ...message });
     else this.pino[level]({ ...context, ...stack, ...err }, message instanceof Error ? message.message : String(message));
   }
 }

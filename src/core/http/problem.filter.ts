@@ -21,7 +21,8 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="muster"');
-    if (error instanceof DomainError && error.details.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.details.retryAfterS));
+    if (error instanceof DomainError && error.details.retryAfterS !== undefined)
+      response.setHeader('Retry-After', String(error.details.retryAfterS));
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   }
 }

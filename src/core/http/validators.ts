@@ -16,8 +16,11 @@ export function IsText({ min = 0, max }: { min?: number; max: number }, options?
 
 /** An object that is kept as it comes: JSON, not an array. */
 export function IsJsonObject(options?: ValidationOptions): PropertyDecorator {
-  return check('isJsonObject', 'must be a JSON object', options, (value) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !isDeeperThan(value, MAX_DEPTH),
+  return check(
+    'isJsonObject',
+    'must be a JSON object',
+    options,
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !isDeeperThan(value, MAX_DEPTH),
   );
 }
 
@@ -49,10 +52,20 @@ export function QueryBoolean(): PropertyDecorator {
 export function QueryList(values?: readonly string[]): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) =>
-      (Array.isArray(value) ? value : [value]).flatMap((each: unknown) => (typeof each === 'string' ? each.split(',').filter(Boolean) : [each])),
+      (Array.isArray(value) ? value : [value]).flatMap((each: unknown) =>
+        typeof each === 'string' ? each.split(',').filter(Boolean) : [each],
+      ),
     ),
-    check('queryList', values ? `must be a list of: ${values.join(', ')}` : 'must be a list of words', undefined, (value) =>
-      Array.isArray(value) && value.length <= 50 && value.every((each) => typeof each === 'string' && each.length <= 128 && !each.includes('\u0000') && (!values || values.includes(each))),
+    check(
+      'queryList',
+      values ? `must be a list of: ${values.join(', ')}` : 'must be a list of words',
+      undefined,
+      (value) =>
+        Array.isArray(value) &&
+        value.length <= 50 &&
+        value.every(
+          (each) => typeof each === 'string' && each.length <= 128 && !each.includes('\u0000') && (!values || values.includes(each)),
+        ),
     ),
   );
 }

@@ -71,5 +71,9 @@ function parseStat(pid: number, text: string): ProcessStat | null {
 /** ESRCH: it ended between open and read. */
 const isGone = (error: unknown): boolean => isErrno(error, 'ENOENT', 'ESRCH');
 
-export const isErrno = (error: unknown, ...codes: readonly string[]): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+/** Whether this is one of these errors of the operating system. By its form, not by its class: tests run in another realm than Node itself. */
+export const isErrno = (error: unknown, ...codes: readonly string[]): boolean => codes.includes(errnoOf(error));
+
+/** The code of an error of the operating system, or of Node; empty where it has none. */
+export const errnoOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : '';

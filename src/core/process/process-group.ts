@@ -29,7 +29,8 @@ export interface EndedGroup {
  * SIGTERM, `graceMs`, SIGKILL, and a look into `/proc` that nothing but zombies is left. Touches nothing that is not provably of
  * this group: where the leader's pid belongs to another process by now, nothing is done.
  */
-export const endGroup = (leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> => endWatched(new GroupWatch(leader, options.isOurs), options);
+export const endGroup = (leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> =>
+  endWatched(new GroupWatch(leader, options.isOurs), options);
 
 /** As {@link endGroup}, for a group that was watched: descendants whose parents are gone by now are ended too. */
 export async function endWatched(targets: GroupWatch, options: Pick<EndOptions, 'graceMs'>): Promise<EndedGroup> {
@@ -88,7 +89,7 @@ export class GroupWatch {
   private addDescendants(processes: readonly ProcessStat[]): void {
     const byPid = new Map(processes.map((each) => [each.pid, each]));
     const isKnown = (each: ProcessStat | undefined): boolean => each !== undefined && this.known.get(each.pid) === each.startedAt;
-    for (let found = true; found; ) {
+    for (let found = true; found;) {
       found = false;
       for (const each of processes) {
         if (isKnown(each) || !isKnown(byPid.get(each.parent))) continue;

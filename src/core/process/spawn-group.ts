@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { type ProcessIdentity, readStat } from './proc-stat.js';
+import { errnoOf, type ProcessIdentity, readStat } from './proc-stat.js';
 
 export interface SpawnRequest {
   /** Absolute path of the program. */
@@ -64,5 +64,4 @@ function attempt(start: () => ChildProcessWithoutNullStreams): ChildProcessWitho
   }
 }
 
-const spawnErrorOf = (error: unknown): SpawnError =>
-  new SpawnError(error instanceof Error && 'code' in error ? String(error.code) : 'unknown', error);
+const spawnErrorOf = (error: unknown): SpawnError => new SpawnError(errnoOf(error) || 'unknown', error);

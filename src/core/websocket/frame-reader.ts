@@ -25,7 +25,10 @@ export function readFrame(data: Buffer, isBinary: boolean, { large }: { large: r
   if (isBinary) throw new FrameError('binary_not_supported', 'Frames are JSON text; this one was binary.', { remedy: 'Send text frames.' });
   if (data.length > MAX_FRAME && !large.includes(peekType(data) ?? ''))
     throw new FrameError('frame_too_large', `The frame has ${data.length} bytes; ${MAX_FRAME} are allowed.`, {
-      remedy: large.length === 0 ? 'Authenticate first.' : `Only ${large.join(', ')} may have up to ${MAX_PAYLOAD} bytes, with "type" within the first ${PEEK_BYTES}.`,
+      remedy:
+        large.length === 0
+          ? 'Authenticate first.'
+          : `Only ${large.join(', ')} may have up to ${MAX_PAYLOAD} bytes, with "type" within the first ${PEEK_BYTES}.`,
     });
   const value = parse(data.toString());
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -35,18 +38,24 @@ export function readFrame(data: Buffer, isBinary: boolean, { large }: { large: r
   delete fields.type;
   delete fields.id;
   if (id !== undefined && !isFrameId(id))
-    throw new FrameError('invalid_frame', `id: must be a string of 1 to ${MAX_ID_LENGTH} characters, or a whole number.`, { issues: [{ path: 'id', message: 'wrong' }] });
+    throw new FrameError('invalid_frame', `id: must be a string of 1 to ${MAX_ID_LENGTH} characters, or a whole number.`, {
+      issues: [{ path: 'id', message: 'wrong' }],
+    });
   if (typeof type !== 'string')
     throw new FrameError('invalid_frame', 'type: must be a string.', { issues: [{ path: 'type', message: 'must be a string' }] }, id);
-  if (isDeeperThan(fields, MAX_DEPTH)) throw new FrameError('invalid_frame', `The frame nests deeper than ${MAX_DEPTH}.`, { remedy: 'Flatten it.' }, id);
-  if (data.length > MAX_FRAME && !large.includes(type)) throw new FrameError('frame_too_large', `A ${type.slice(0, 64)} may have ${MAX_FRAME} bytes.`, {}, id);
+  if (isDeeperThan(fields, MAX_DEPTH))
+    throw new FrameError('invalid_frame', `The frame nests deeper than ${MAX_DEPTH}.`, { remedy: 'Flatten it.' }, id);
+  if (data.length > MAX_FRAME && !large.includes(type))
+    throw new FrameError('frame_too_large', `A ${type.slice(0, 64)} may have ${MAX_FRAME} bytes.`, {}, id);
   return { type, ...(id === undefined ? {} : { id }), fields };
 }
 
 const peekType = (data: Buffer): string | undefined => /"type"\s*:\s*"([^"\\]{1,64})"/.exec(data.toString('latin1', 0, PEEK_BYTES))?.[1];
 
 const isFrameId = (value: unknown): value is FrameId =>
-  typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && value.length > 0 && value.length <= MAX_ID_LENGTH && value.isWellFormed();
+  typeof value === 'number'
+    ? Number.isSafeInteger(value)
+    : typeof value === 'string' && value.length > 0 && value.length <= MAX_ID_LENGTH && value.isWellFormed();
 
 function parse(text: string): unknown {
   try {

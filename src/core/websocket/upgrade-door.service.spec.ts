@@ -25,7 +25,10 @@ describe('UpgradeDoor', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const echo = (path: string) => ({ path, admit: async () => (socket: WebSocket) => void socket.on('message', (data: Buffer) => socket.send(`${path} ${data.toString()}`)) });
+  const echo = (path: string) => ({
+    path,
+    admit: async () => (socket: WebSocket) => void socket.on('message', (data: Buffer) => socket.send(`${path} ${data.toString()}`)),
+  });
 
   const talk = (path: string): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -53,7 +56,13 @@ describe('UpgradeDoor', () => {
   it('keeps out of the way of another adapter, which would destroy what it does not know', async () => {
     const theirs = new WebSocketServer({ server, path: '/theirs' });
     theirs.on('connection', (socket) => socket.on('message', () => socket.send('theirs')));
-    door.register({ path: '/ours', admit: async () => (await new Promise((resolve) => setImmediate(resolve)), (socket: WebSocket) => void socket.on('message', () => socket.send('ours'))) });
+    door.register({
+      path: '/ours',
+      admit: async () => (
+        await new Promise((resolve) => setImmediate(resolve)),
+        (socket: WebSocket) => void socket.on('message', () => socket.send('ours'))
+      ),
+    });
     door.onApplicationBootstrap();
     const later = new WebSocketServer({ server, path: '/later' });
     later.on('connection', (socket) => socket.on('message', () => socket.send('later')));
@@ -82,7 +91,9 @@ describe('UpgradeDoor', () => {
     expect(await answer).toMatch(/^503 application\/problem\+json.*"code":"unavailable".*"remedy":"later"/);
 
     const socket = connectTcp({ host: '127.0.0.1', port: Number(origin.split(':')[1]) });
-    socket.write(`GET /no HTTP/1.1\r\nHost: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`);
+    socket.write(
+      `GET /no HTTP/1.1\r\nHost: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    );
     await eventually(() => asked === 2);
     socket.resetAndDestroy();
     release();
@@ -130,7 +141,13 @@ describe('UpgradeDoor', () => {
     const watch = (name: string) => ({
       path: `/${name}`,
       admit: async () => (socket: WebSocket) =>
-        keepAlive(socket, { everyMs: 40, pongWithinMs: 30, progress: () => 0, isPaused: () => socket.isPaused, onDead: () => void dead.push(name) }),
+        keepAlive(socket, {
+          everyMs: 40,
+          pongWithinMs: 30,
+          progress: () => 0,
+          isPaused: () => socket.isPaused,
+          onDead: () => void dead.push(name),
+        }),
     });
     door.register(watch('well'));
     door.register(watch('deaf'));

@@ -34,7 +34,12 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly logger = new Logger(UpgradeDoor.name);
   private readonly endpoints = new Map<string, UpgradeEndpoint>();
   private readonly sockets = new Set<WebSocket>();
-  private readonly webSockets = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MAX_PAYLOAD });
+  private readonly webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_PAYLOAD,
+  });
   private isClosing = false;
 
   constructor(private readonly host: HttpAdapterHost) {}
@@ -47,7 +52,7 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
 
   onApplicationBootstrap(): void {
     const server: unknown = this.host.httpAdapter?.getHttpServer();
-    if (server instanceof EventEmitter) this.attach(server);
+    if (isEmitter(server)) this.attach(server);
   }
 
   /** Tells every client why, and waits for it a moment: an open socket would keep the HTTP server from closing. */
@@ -62,7 +67,8 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
 
   private attach(server: EventEmitter): void {
     const emit = server.emit.bind(server);
-    const own = (request: IncomingMessage, socket: Duplex, head: Buffer) => this.upgrade(request, socket, head, server.listenerCount('upgrade') > 1);
+    const own = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.upgrade(request, socket, head, server.listenerCount('upgrade') > 1);
     server.on('upgrade', own);
     // Listeners can't be kept from an event, and those of `ws` and of WsAdapter destroy what is not for them.
     server.emit = (name: string | symbol, ...args: unknown[]): boolean => {
@@ -79,7 +85,13 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
     if (!endpoint && isShared) return;
     socket.on('error', ignoreReset);
     if (!endpoint) {
-      refuseUpgrade(request, socket, new EdgeError('route_not_found', 404, 'There is no WebSocket at this path.', { remedy: `There is one at: ${[...this.endpoints.keys()].join(', ')}.` }));
+      refuseUpgrade(
+        request,
+        socket,
+        new EdgeError('route_not_found', 404, 'There is no WebSocket at this path.', {
+          remedy: `There is one at: ${[...this.endpoints.keys()].join(', ')}.`,
+        }),
+      );
       return;
     }
     this.admit(endpoint, request, socket, head).catch((error: unknown) => {
@@ -90,7 +102,8 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async admit(endpoint: UpgradeEndpoint, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const connect = await endpoint.admit(request);
-    if (this.isClosing) throw new UnavailableError('The server is shutting down.', { remedy: 'Connect again in a moment.', retryAfterS: 1 });
+    if (this.isClosing)
+      throw new UnavailableError('The server is shutting down.', { remedy: 'Connect again in a moment.', retryAfterS: 1 });
     if (socket.destroyed) return;
     socket.removeListener('error', ignoreReset);
     this.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -102,6 +115,8 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
     });
   }
 }
+
+const isEmitter = (value: unknown): value is EventEmitter => value instanceof EventEmitter;
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '').split('?', 1)[0] ?? '';
 

@@ -46,7 +46,9 @@ export class EventLogStore {
   }
 
   async lockHead(work: Work, sessionId: string): Promise<Head | undefined> {
-    const [row] = await work.query<HeadRow>(`select ${HEAD} from session_heads where session_id = ?${forUpdate(work.dialect)}`, [sessionId]);
+    const [row] = await work.query<HeadRow>(`select ${HEAD} from session_heads where session_id = ?${forUpdate(work.dialect)}`, [
+      sessionId,
+    ]);
     return row && headOf(row);
   }
 
@@ -59,7 +61,10 @@ export class EventLogStore {
     const found: Head[] = [];
     for (let at = 0; at < sessionIds.length; at += IDS_A_QUERY) {
       const part = sessionIds.slice(at, at + IDS_A_QUERY);
-      const rows = await this.db.query<HeadRow>(`select ${HEAD} from session_heads where session_id in ${placeholders(1, part.length)}`, part);
+      const rows = await this.db.query<HeadRow>(
+        `select ${HEAD} from session_heads where session_id in ${placeholders(1, part.length)}`,
+        part,
+      );
       found.push(...rows.map(headOf));
     }
     return found;
@@ -87,7 +92,18 @@ export class EventLogStore {
         await work.query(
           `insert into session_events (session_id, ${EVENT}, hash) values ${placeholders(size, 12)}`,
           rows.flatMap((e, index) => [
-            head.sessionId, first + index, e.id, e.turn, e.type, e.source, e.actor, e.occurredAt, recordedAt, e.nativeId, e.payload, e.hash,
+            head.sessionId,
+            first + index,
+            e.id,
+            e.turn,
+            e.type,
+            e.source,
+            e.actor,
+            e.occurredAt,
+            recordedAt,
+            e.nativeId,
+            e.payload,
+            e.hash,
           ]),
         );
       }
@@ -104,15 +120,14 @@ export class EventLogStore {
     sessionId: string,
     { after, before, limit, types }: { after?: number; before?: number; limit: number; types?: readonly string[] },
   ): Promise<StoredEvent[]> {
-    const conditions = ['session_id = ?'];
-    const parameters: unknown[] = [sessionId];
-    if (after !== undefined) conditions.push('seq > ?'), parameters.push(after);
-    if (before !== undefined) conditions.push('seq < ?'), parameters.push(before);
-    if (types && types.length > 0) conditions.push(`type in ${placeholders(1, types.length)}`), parameters.push(...types);
+    const conditions: [string, readonly unknown[]][] = [['session_id = ?', [sessionId]]];
+    if (after !== undefined) conditions.push(['seq > ?', [after]]);
+    if (before !== undefined) conditions.push(['seq < ?', [before]]);
+    if (types && types.length > 0) conditions.push([`type in ${placeholders(1, types.length)}`, types]);
     const isBackward = before !== undefined && after === undefined;
     const rows = await this.db.query<EventRow>(
-      `select ${EVENT} from session_events where ${conditions.join(' and ')} order by seq ${isBackward ? 'desc' : 'asc'} limit ?`,
-      [...parameters, limit],
+      `select ${EVENT} from session_events where ${conditions.map(([sql]) => sql).join(' and ')} order by seq ${isBackward ? 'desc' : 'asc'} limit ?`,
+      [...conditions.flatMap(([, parameters]) => parameters), limit],
     );
     if (isBackward) rows.reverse();
     return rows.map((row) => storedOf(sessionId, row));

@@ -59,6 +59,8 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   private readonly spool: Spool;
   private readonly tail = new LineTail();
   private readonly connection: ClientConnection;
+  /** Ids of our requests that are not answered yet. */
+  private readonly asked = new Set<unknown>();
   private readonly permissions = new Map<string, (response: RequestPermissionResponse) => void>();
   private sessionId: string | undefined;
   private prompting: OpenPrompt | undefined;
@@ -140,6 +142,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   async prompt(turn: number, content: readonly PromptBlock[]): Promise<void> {
+    if (this.connection.signal.aborted) throw new AgentGoneError('the agent is gone');
     if (this.prompting) throw new Error('a prompt is under way already');
     const written = deferred();
     const answered = deferred();
@@ -193,6 +196,10 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
       return true;
     }
     if ('method' in message) return false;
+    if (!this.asked.delete(message['id'])) {
+      this.options.debug({ msg: 'an answer of the agent to no question', id: message['id'] });
+      return true;
+    }
     if (this.replay && message['id'] === this.replay.requestId) this.replay = undefined;
     if (this.prompting && message['id'] === this.prompting.requestId) this.finished(this.prompting, message);
     return false;
@@ -200,6 +207,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
 
   sending(message: RawMessage): void {
     const { method, id } = message;
+    if (method !== undefined && id !== undefined) this.asked.add(id);
     if (method === methods.agent.session.prompt && this.prompting) this.prompting.requestId = id;
     if ((method === methods.agent.session.load || method === methods.agent.session.resume) && this.replay) this.replay.requestId = id;
   }
@@ -257,7 +265,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     clearTimeout(this.quiet);
     clearInterval(this.looking);
     const ended: HostExit = { ...exit, stderr: this.tail.text, survivors };
-    this.prompting?.written();
+    this.prompting = undefined;
     this.spool.push({ kind: 'exit', ...ended });
     await this.spool.taken();
     return ended;

@@ -18,7 +18,10 @@ describe('AppendQueue', () => {
   it('stores those of one session in order: what comes meanwhile goes together, each gets its own results', async () => {
     const { calls, queue } = setUp();
     const answers = [queue.append('s', ['a']), queue.append('s', ['b', 'c']), queue.append('s', ['d']), queue.append('t', ['x'])];
-    expect(calls.map(({ sessionId, items }) => [sessionId, items])).toEqual([['s', ['a']], ['t', ['x']]]);
+    expect(calls.map(({ sessionId, items }) => [sessionId, items])).toEqual([
+      ['s', ['a']],
+      ['t', ['x']],
+    ]);
     calls[0]?.finish();
     calls[1]?.finish();
     await eventually(() => calls.length === 3);

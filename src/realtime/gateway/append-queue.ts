@@ -35,7 +35,13 @@ export class AppendQueue {
   private async drain(sessionId: string, queue: Waiting[]): Promise<void> {
     for (let group = takeGroup(queue); group.length > 0; group = takeGroup(queue)) {
       try {
-        const results = [...(await this.events.append(this.principal, sessionId, group.flatMap(({ items }) => items)))];
+        const results = [
+          ...(await this.events.append(
+            this.principal,
+            sessionId,
+            group.flatMap(({ items }) => items),
+          )),
+        ];
         for (const { items, resolve } of group) resolve(results.splice(0, items.length));
       } catch (error) {
         group.forEach(({ reject }) => reject(error));

@@ -52,13 +52,21 @@ export const AUTH = spec({
   data: nothing,
   answer: 'hello',
 });
-export const PING = spec({ type: 'ping', summary: 'Is answered with pong.', permission: 'self:read', fields: nothing, data: nothing, answer: 'pong' });
+export const PING = spec({
+  type: 'ping',
+  summary: 'Is answered with pong.',
+  permission: 'self:read',
+  fields: nothing,
+  data: nothing,
+  answer: 'pong',
+});
 export const SUBSCRIBE = spec({
   type: 'subscribe',
   summary: 'Follow a session, every session of a workspace, every one there is, or the feed.',
   permission: 'sessions:read',
   fields: z.union([toSession, toWorkspace, toAll, toFeed], {
-    error: 'Give one target: {sessionId, after?, deltas?}, {workspaceId, cursors?, deltas?}, {all: true, cursors?, deltas?} or {feed: true, after?, workspaceId?}.',
+    error:
+      'Give one target: {sessionId, after?, deltas?}, {workspaceId, cursors?, deltas?}, {all: true, cursors?, deltas?} or {feed: true, after?, workspaceId?}.',
   }),
   data: z.strictObject({ subscription: z.string(), sessionId: z.string().optional() }),
   order: 'connection',
@@ -68,7 +76,13 @@ export const UNSUBSCRIBE = spec({
   summary: 'End a subscription, named by its id or its target.',
   permission: 'sessions:read',
   fields: z.union(
-    [z.strictObject({ subscription: id }), ofSession, toWorkspace.pick({ workspaceId: true }), toAll.pick({ all: true }), toFeed.omit({ after: true })],
+    [
+      z.strictObject({ subscription: id }),
+      ofSession,
+      toWorkspace.pick({ workspaceId: true }),
+      toAll.pick({ all: true }),
+      toFeed.omit({ after: true }),
+    ],
     { error: 'Give {subscription}, or the target it was made with.' },
   ),
   data: z.strictObject({ subscription: z.string() }),
@@ -76,9 +90,12 @@ export const UNSUBSCRIBE = spec({
 });
 export const APPEND = spec({
   type: 'append',
-  summary: 'Append 1 to 1,000 events; the same promises as POST /api/sessions/:id/events. Many may be under way; those of one session are stored in order.',
+  summary:
+    'Append 1 to 1,000 events; the same promises as POST /api/sessions/:id/events. Many may be under way; those of one session are stored in order.',
   permission: 'events:append',
-  fields: ofSession.extend({ events: z.array(z.unknown()).min(1).max(1_000).describe('Each checked by itself; see POST /api/sessions/:id/events.') }),
+  fields: ofSession.extend({
+    events: z.array(z.unknown()).min(1).max(1_000).describe('Each checked by itself; see POST /api/sessions/:id/events.'),
+  }),
   data: z.strictObject({ results: z.array(appended) }),
   isLarge: true,
 });
@@ -117,4 +134,14 @@ export const SESSION_STOP = spec({
   data: z.strictObject({ session, isEnded: z.boolean().describe('false: it takes longer; the end frame of a subscription tells.') }),
 });
 
-export const COMMAND_SPECS: readonly CommandSpec[] = [AUTH, PING, SUBSCRIBE, UNSUBSCRIBE, APPEND, SESSION_CREATE, SESSION_INPUT, SESSION_INTERRUPT, SESSION_STOP];
+export const COMMAND_SPECS: readonly CommandSpec[] = [
+  AUTH,
+  PING,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+  APPEND,
+  SESSION_CREATE,
+  SESSION_INPUT,
+  SESSION_INTERRUPT,
+  SESSION_STOP,
+];

@@ -27,11 +27,16 @@ export interface Answer {
 export interface Command {
   readonly spec: CommandSpec;
   /** Checks the fields. @throws InvalidInputError */
-  prepare(fields: Readonly<Record<string, unknown>>): Promise<{ readonly sessionId: string | undefined; run(context: CommandContext): Promise<Answer> }>;
+  prepare(
+    fields: Readonly<Record<string, unknown>>,
+  ): Promise<{ readonly sessionId: string | undefined; run(context: CommandContext): Promise<Answer> }>;
 }
 
 /** Binds a handler to the form of its frame; its parameters are checked by the compiler against it. */
-export function command<F extends z.ZodType>(spec: CommandSpec<F>, handle: (context: CommandContext, fields: z.infer<F>) => Promise<Answer>): Command {
+export function command<F extends z.ZodType>(
+  spec: CommandSpec<F>,
+  handle: (context: CommandContext, fields: z.infer<F>) => Promise<Answer>,
+): Command {
   return {
     spec,
     prepare: (given) => {
@@ -64,7 +69,10 @@ function checkFields<F extends z.ZodType>(schema: F, given: unknown): z.infer<F>
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const issues = result.error.issues.slice(0, 20).map(({ path, message }) => ({ path: path.join('.'), message }));
-  throw new InvalidInputError(`Wrong input: ${issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')}`, { issues });
+  throw new InvalidInputError(`Wrong input: ${issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')}`, {
+    issues,
+  });
 }
 
-const sessionIdOf = ({ sessionId }: Readonly<Record<string, unknown>>): string | undefined => (typeof sessionId === 'string' ? sessionId : undefined);
+const sessionIdOf = ({ sessionId }: Readonly<Record<string, unknown>>): string | undefined =>
+  typeof sessionId === 'string' ? sessionId : undefined;

@@ -34,16 +34,24 @@ export class Commands {
     return [
       command(PING, async ({ id }) => ({ frame: outFrame({ type: 'pong', ...(id === undefined ? {} : { id }) }) })),
       command(SUBSCRIBE, ({ subscriptions, id }, fields) =>
-        'feed' in fields ? subscriptions.toFeed(fields, id) : 'sessionId' in fields ? subscriptions.toSession(fields.sessionId, fields, id) : subscriptions.toScope(fields),
+        'feed' in fields
+          ? subscriptions.toFeed(fields, id)
+          : 'sessionId' in fields
+            ? subscriptions.toSession(fields.sessionId, fields, id)
+            : subscriptions.toScope(fields),
       ),
-      command(UNSUBSCRIBE, async ({ subscriptions }, fields) => subscriptions.end('subscription' in fields ? fields : { target: targetOf(fields) })),
+      command(UNSUBSCRIBE, async ({ subscriptions }, fields) =>
+        subscriptions.end('subscription' in fields ? fields : { target: targetOf(fields) }),
+      ),
       command(APPEND, async ({ appends }, { sessionId, events }) => ({ data: { results: await appends.append(sessionId, events) } })),
     ];
   }
 
   private lifecycle(): Command[] {
     return [
-      formCommand(SESSION_CREATE, async ({ principal }, _fields, form) => ({ data: { session: SessionResponse.of(await this.creation.create(principal, form)) } })),
+      formCommand(SESSION_CREATE, async ({ principal }, _fields, form) => ({
+        data: { session: SessionResponse.of(await this.creation.create(principal, form)) },
+      })),
       formCommand(SESSION_INPUT, async ({ principal }, { sessionId }, form) => ({
         data: { ...InputAcceptedResponse.of(await this.sessions.input(principal, sessionId, form)) },
       })),
@@ -61,4 +69,8 @@ export class Commands {
 type Target = { sessionId: string } | { all: true } | { feed: true; workspaceId?: string } | { workspaceId: string };
 
 const targetOf = (fields: Target): string =>
-  'sessionId' in fields ? sessionTarget(fields.sessionId) : 'feed' in fields ? feedTarget(fields.workspaceId) : scopeTarget('all' in fields ? undefined : fields.workspaceId);
+  'sessionId' in fields
+    ? sessionTarget(fields.sessionId)
+    : 'feed' in fields
+      ? feedTarget(fields.workspaceId)
+      : scopeTarget('all' in fields ? undefined : fields.workspaceId);

@@ -110,13 +110,21 @@ export class Connection {
   private async authenticate({ id, fields }: InFrame): Promise<void> {
     try {
       const { token } = AUTH.fields.parse(fields);
-      if (this.context || this.isAuthenticating) throw new FrameError('invalid_frame', 'This connection is authenticated, or about to be.', { remedy: 'Open another connection for somebody else.' });
+      if (this.context || this.isAuthenticating)
+        throw new FrameError('invalid_frame', 'This connection is authenticated, or about to be.', {
+          remedy: 'Open another connection for somebody else.',
+        });
       this.isAuthenticating = true;
       const principal = await this.sources.authenticate(token);
       if (!this.outlet.isClosed) this.enter(principal, id);
     } catch (error) {
       const isForm = !(error instanceof DomainError) && error instanceof Error && error.name === 'ZodError';
-      this.refuse(isForm ? new FrameError('invalid_frame', 'token: must be a string.', { issues: [{ path: 'token', message: 'must be a string' }] }) : error, id);
+      this.refuse(
+        isForm
+          ? new FrameError('invalid_frame', 'token: must be a string.', { issues: [{ path: 'token', message: 'must be a string' }] })
+          : error,
+        id,
+      );
       if (error instanceof UnauthenticatedError) this.outlet.close(CLOSE.unauthenticated, 'credentials are not valid');
     } finally {
       this.isAuthenticating = false;
@@ -127,7 +135,12 @@ export class Connection {
   private enter(principal: Principal, id: FrameId | undefined): void {
     this.context = this.sources.contextOf(principal);
     this.outlet.send(
-      outFrame({ type: 'hello', ...(id === undefined ? {} : { id }), server: { name: 'muster', version: VERSION }, principal: PrincipalResponse.of(principal) }),
+      outFrame({
+        type: 'hello',
+        ...(id === undefined ? {} : { id }),
+        server: { name: 'muster', version: VERSION },
+        principal: PrincipalResponse.of(principal),
+      }),
     );
     const { context, early } = this;
     this.early = [];

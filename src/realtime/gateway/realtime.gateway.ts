@@ -48,7 +48,8 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
     try {
       return await this.access.authenticate(credential);
     } catch (error) {
-      if (error instanceof UnauthenticatedError && credential === undefined && request.headers.authorization === undefined) return undefined;
+      if (error instanceof UnauthenticatedError && credential === undefined && request.headers.authorization === undefined)
+        return undefined;
       throw error;
     }
   }

@@ -66,11 +66,16 @@ export class ScopeSubscription {
     // New ones are heard of before the present ones are listed: none falls in between.
     this.leave = await this.sources.follower.listen((events) => {
       for (const event of events)
-        if (event.name === 'session.created' && event.sessionId !== null && canSee(visibility, event) && (workspaceId === undefined || event.workspaceId === workspaceId))
+        if (
+          event.name === 'session.created' &&
+          event.sessionId !== null &&
+          canSee(visibility, event) &&
+          (workspaceId === undefined || event.workspaceId === workspaceId)
+        )
           this.add(event.sessionId);
     });
     if (this.isClosed) return this.leave();
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: string | undefined; ;) {
       const page = await this.sources.sessions.list(this.principal, { workspaceId, sort: 'createdAt', limit: PAGE, cursor });
       for (const { session } of page.items) {
         if (!this.known.has(session.id)) this.waiting.add(session.id);
@@ -102,7 +107,13 @@ export class ScopeSubscription {
     };
     const { subscription, cursors, deltas } = this.options;
     try {
-      await this.readers.join(sessionId, subscription, { after: cursors.get(sessionId), deltas }, { onEnd: done, onCaughtUp: done }, () => !this.isClosed);
+      await this.readers.join(
+        sessionId,
+        subscription,
+        { after: cursors.get(sessionId), deltas },
+        { onEnd: done, onCaughtUp: done },
+        () => !this.isClosed,
+      );
     } catch (error) {
       if (error instanceof ResyncRequiredError) this.outlet.send(resyncFrame(error));
       else if (!(error instanceof SessionNotFoundError || error instanceof LogNotFoundError)) throw error;
@@ -113,7 +124,8 @@ export class ScopeSubscription {
   /** A session that the reader knows and that is no longer there: it hears so. */
   private endForgotten(): void {
     for (const [sessionId, { epoch, seq }] of this.options.cursors)
-      if (!this.known.has(sessionId) && epoch !== null) this.outlet.send(outFrame({ type: 'end', sessionId, cursor: formatCursor(epoch, seq), status: 'deleted' }));
+      if (!this.known.has(sessionId) && epoch !== null)
+        this.outlet.send(outFrame({ type: 'end', sessionId, cursor: formatCursor(epoch, seq), status: 'deleted' }));
   }
 
   private noteCaughtUp(): void {

@@ -48,7 +48,11 @@ export class Subscriptions {
   }
 
   /** @throws SessionNotFoundError, AlreadySubscribedError, TooManySubscriptionsError, InvalidInputError */
-  async toSession(given: string, { after = '0', deltas = true }: { after?: string; deltas?: boolean }, id: FrameId | undefined): Promise<Answer> {
+  async toSession(
+    given: string,
+    { after = '0', deltas = true }: { after?: string; deltas?: boolean },
+    id: FrameId | undefined,
+  ): Promise<Answer> {
     this.assertNew(sessionTarget(given));
     const cursor = parseCursor(after);
     try {
@@ -58,7 +62,8 @@ export class Subscriptions {
         prepared.cancel();
         throw alreadySubscribed(`session ${sessionId}`);
       }
-      const subscription = this.add([sessionTarget(given), sessionTarget(sessionId)], (own) => this.readers.leave(own));
+      const subscription = this.newId();
+      this.add(subscription, [sessionTarget(given), sessionTarget(sessionId)], () => this.readers.leave(subscription));
       return {
         data: { subscription, sessionId },
         afterwards: () => this.readers.start(prepared, subscription, { onEnd: () => this.all.delete(subscription) }),
@@ -75,13 +80,18 @@ export class Subscriptions {
     this.assertNew(target);
     const after = new Map(Object.entries(cursors).map(([sessionId, text]) => [sessionId, parseCursor(text, `cursors.${sessionId}`)]));
     if (workspaceId !== undefined) await this.sources.workspaces.getVisible(this.principal, workspaceId);
-    let scope: ScopeSubscription | undefined;
-    const subscription = this.add([target], (own) => {
-      scope?.close();
-      this.readers.leave(own);
+    const subscription = this.newId();
+    const scope = new ScopeSubscription(this.principal, this.outlet, this.readers, this.sources, {
+      subscription,
+      workspaceId,
+      cursors: after,
+      deltas,
     });
-    scope = new ScopeSubscription(this.principal, this.outlet, this.readers, this.sources, { subscription, workspaceId, cursors: after, deltas });
-    return { data: { subscription }, afterwards: () => scope?.start() };
+    this.add(subscription, [target], () => {
+      scope.close();
+      this.readers.leave(subscription);
+    });
+    return { data: { subscription }, afterwards: () => scope.start() };
   }
 
   /** @throws WorkspaceNotFoundError, AlreadySubscribedError, TooManySubscriptionsError, InvalidInputError */
@@ -92,7 +102,8 @@ export class Subscriptions {
     try {
       const begin = await this.sources.feeds.prepare(this.principal, { after: cursor, workspaceId });
       let close: (() => void) | undefined;
-      const subscription = this.add([target], () => close?.());
+      const subscription = this.newId();
+      this.add(subscription, [target], () => close?.());
       return {
         data: { subscription },
         afterwards: () => {
@@ -109,8 +120,14 @@ export class Subscriptions {
 
   /** @throws NotSubscribedError */
   end(name: { subscription: string } | { target: string }): Answer {
-    const found = 'subscription' in name ? this.all.get(name.subscription) : [...this.all.values()].find(({ targets }) => targets.includes(name.target));
-    if (!found) throw new NotSubscribedError('There is no such subscription on this connection.', { remedy: 'It may have ended: an ended session ends its subscription.' });
+    const found =
+      'subscription' in name
+        ? this.all.get(name.subscription)
+        : [...this.all.values()].find(({ targets }) => targets.includes(name.target));
+    if (!found)
+      throw new NotSubscribedError('There is no such subscription on this connection.', {
+        remedy: 'It may have ended: an ended session ends its subscription.',
+      });
     this.all.delete(found.id);
     found.close();
     return { data: { subscription: found.id } };
@@ -120,13 +137,17 @@ export class Subscriptions {
     if ([...this.all.values()].some(({ targets }) => targets.includes(target))) throw alreadySubscribed(target);
     const { subscriptions } = this.sources.limits;
     if (this.all.size >= subscriptions)
-      throw new TooManySubscriptionsError(`A connection has ${subscriptions} subscriptions at most.`, { remedy: 'Unsubscribe, open another connection, or follow a workspace.' });
+      throw new TooManySubscriptionsError(`A connection has ${subscriptions} subscriptions at most.`, {
+        remedy: 'Unsubscribe, open another connection, or follow a workspace.',
+      });
   }
 
-  private add(targets: readonly string[], close: (id: string) => void): string {
-    const id = `s${++this.drawn}`;
-    this.all.set(id, { id, targets, close: () => close(id) });
-    return id;
+  private newId(): string {
+    return `s${++this.drawn}`;
+  }
+
+  private add(id: string, targets: readonly string[], close: () => void): void {
+    this.all.set(id, { id, targets, close });
   }
 }
 
@@ -135,4 +156,6 @@ export const scopeTarget = (workspaceId: string | undefined): string => (workspa
 export const feedTarget = (workspaceId: string | undefined): string => `feed ${workspaceId ?? ''}`;
 
 const alreadySubscribed = (target: string): AlreadySubscribedError =>
-  new AlreadySubscribedError(`This connection follows this already: ${target.trim().slice(0, 100)}.`, { remedy: 'Unsubscribe first, to begin from another cursor.' });
+  new AlreadySubscribedError(`This connection follows this already: ${target.trim().slice(0, 100)}.`, {
+    remedy: 'Unsubscribe first, to begin from another cursor.',
+  });

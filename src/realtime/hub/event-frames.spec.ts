@@ -4,12 +4,17 @@ import { framesOf, toWire } from './event-frames.js';
 const LOG = { sessionId: SESSION, epoch: EPOCH };
 const BOUNDS = { frameEvents: 64, frameBytes: 64 * 1024 };
 const payload = (length: number) => JSON.stringify({ level: 'info', text: 'x'.repeat(length) });
-const wires = (count: number, length = 10) => Array.from({ length: count }, (_, index) => toWire(stored(index + 1, { payload: payload(length) })));
+const wires = (count: number, length = 10) =>
+  Array.from({ length: count }, (_, index) => toWire(stored(index + 1, { payload: payload(length) })));
 
 describe('framesOf', () => {
   it('puts at most 64 events into a frame, each following the one before', () => {
     const frames = framesOf(LOG, 0, wires(150), BOUNDS);
-    expect(frames.map(({ prev, last, events }) => [prev, last, events.length])).toEqual([[0, 64, 64], [64, 128, 64], [128, 150, 22]]);
+    expect(frames.map(({ prev, last, events }) => [prev, last, events.length])).toEqual([
+      [0, 64, 64],
+      [64, 128, 64],
+      [128, 150, 22],
+    ]);
     const [first] = frames;
     expect(JSON.parse(first?.text ?? '')).toMatchObject({ type: 'events', sessionId: SESSION, prev: 0, cursor: `${EPOCH}.64` });
     expect(first?.cursor).toBe(`${EPOCH}.64`);
@@ -22,7 +27,9 @@ describe('framesOf', () => {
   });
 
   it('counts bytes, not characters', () => {
-    const wide = Array.from({ length: 4 }, (_, index) => toWire(stored(index + 1, { payload: JSON.stringify({ level: 'info', text: '漢'.repeat(10_000) }) })));
+    const wide = Array.from({ length: 4 }, (_, index) =>
+      toWire(stored(index + 1, { payload: JSON.stringify({ level: 'info', text: '漢'.repeat(10_000) }) })),
+    );
     expect(framesOf(LOG, 0, wide, BOUNDS).map(({ events }) => events.length)).toEqual([2, 2]);
   });
 

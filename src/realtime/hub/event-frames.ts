@@ -41,10 +41,14 @@ export function toWire(event: StoredEvent): WireEvent {
 export function framesOf(log: LogName, prev: number, events: readonly WireEvent[], bounds: FrameBounds): EventsFrame[] {
   const frames: EventsFrame[] = [];
   let from = prev;
-  for (let at = 0; at < events.length; ) {
+  for (let at = 0; at < events.length;) {
     let bytes = ENVELOPE_BYTES;
     let end = at;
-    for (let next = events[end]; next && end - at < bounds.frameEvents && (end === at || bytes + next.bytes + 1 <= bounds.frameBytes); next = events[end]) {
+    for (
+      let next = events[end];
+      next && end - at < bounds.frameEvents && (end === at || bytes + next.bytes + 1 <= bounds.frameBytes);
+      next = events[end]
+    ) {
       bytes += next.bytes + 1;
       end += 1;
     }

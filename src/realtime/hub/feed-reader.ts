@@ -52,7 +52,8 @@ export class FeedReader {
       const events = await this.follower.readAfter(this.position);
       for (const event of events) await this.pass(event);
       if (events.length > 0) continue;
-      if (this.isBehind && !this.isClosed) this.outlet.send(outFrame({ type: 'caught_up', feed: true, cursor: formatCursor(this.options.epoch, this.position) }));
+      if (this.isBehind && !this.isClosed)
+        this.outlet.send(outFrame({ type: 'caught_up', feed: true, cursor: formatCursor(this.options.epoch, this.position) }));
       this.isBehind = false;
       await woken;
     }

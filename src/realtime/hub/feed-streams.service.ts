@@ -26,7 +26,10 @@ export class FeedStreams {
   ) {}
 
   /** Gives what begins the stream. @throws WorkspaceNotFoundError, ResyncRequiredError */
-  async prepare(principal: Principal, { after = BEGINNING, workspaceId }: { after?: Cursor; workspaceId?: string }): Promise<(outlet: Outlet, onEnd: () => void) => FeedReader> {
+  async prepare(
+    principal: Principal,
+    { after = BEGINNING, workspaceId }: { after?: Cursor; workspaceId?: string },
+  ): Promise<(outlet: Outlet, onEnd: () => void) => FeedReader> {
     if (workspaceId !== undefined) await this.workspaces.getVisible(principal, workspaceId);
     const head = await this.outbox.head();
     this.feed.assertReadable(head, after);

@@ -24,14 +24,17 @@ function setUp({ after = 0, limits = {}, types }: { after?: number; limits?: Par
   const sent = () => outlet.frames.flatMap(({ type, events }) => (type === 'events' ? events : [])).map(({ seq }) => seq as number);
   const isChained = () => {
     let last = after;
-    return outlet.frames.filter(({ type }) => type === 'events').every(({ prev, cursor }) => {
-      const follows = prev === last;
-      last = Number(cursor.split('.')[1]);
-      return follows;
-    });
+    return outlet.frames
+      .filter(({ type }) => type === 'events')
+      .every(({ prev, cursor }) => {
+        const follows = prev === last;
+        last = Number(cursor.split('.')[1]);
+        return follows;
+      });
   };
   const live = () => eventually(() => outlet.types().includes('caught_up'));
-  const delta = (offset: number, text: string, blockId = 'b') => topic.hearDelta({ sessionId: SESSION, turn: 1, blockId, kind: 'message', offset, text });
+  const delta = (offset: number, text: string, blockId = 'b') =>
+    topic.hearDelta({ sessionId: SESSION, turn: 1, blockId, kind: 'message', offset, text });
   const openText = (text: string, blockId = 'b') => (log.open = [{ sessionId: SESSION, turn: 1, blockId, kind: 'message', text }]);
   return { log, topic, outlet, reader, ends, sent, isChained, live, delta, openText };
 }
@@ -68,6 +71,38 @@ describe('SessionReader', () => {
     expect(isChained()).toBe(true);
   });
 
+  it('is not set back by an announcement of less than it has read', async () => {
+    const { log, topic, reader, sent, isChained, live } = setUp();
+    const parts = [log.commit(3), log.commit(3), log.commit(3)];
+    reader.start([]);
+    await live();
+    for (const part of parts) {
+      topic.hear(part);
+      topic.flush();
+    }
+    topic.hear(log.commit(1));
+    topic.flush();
+    expect(sent()).toEqual(upTo(10));
+    expect(isChained()).toBe(true);
+  });
+
+  it('does not go live over a hole in what was heard', async () => {
+    const { log, topic, reader, sent, isChained } = setUp();
+    log.commit(5);
+    let rounds = 0;
+    log.duringRead = () => {
+      if (rounds++ > 0) return;
+      topic.hear(log.commit(2));
+      log.commit(3);
+      topic.hear(log.commit(2));
+    };
+    reader.start([]);
+    await eventually(() => sent().at(-1) === 12);
+    expect(sent()).toEqual(upTo(12));
+    expect(isChained()).toBe(true);
+    expect(rounds).toBeGreaterThan(1);
+  });
+
   it('reads the log where an announcement was lost or came out of order', async () => {
     const { log, topic, reader, sent, isChained, live } = setUp({ after: 2 });
     log.commit(4);
@@ -86,8 +121,16 @@ describe('SessionReader', () => {
 
   it('gives exactly the log under any interleaving of commits, lost and swapped announcements, and slowness', async () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('commit' as const), count: fc.integer({ min: 1, max: 80 }), fate: fc.constantFrom('told', 'told', 'told', 'lost', 'later') }),
-      fc.record({ kind: fc.constantFrom('stop' as const, 'go' as const, 'rest' as const), count: fc.constant(0), fate: fc.constant('told') }),
+      fc.record({
+        kind: fc.constant('commit' as const),
+        count: fc.integer({ min: 1, max: 80 }),
+        fate: fc.constantFrom('told', 'told', 'told', 'lost', 'later'),
+      }),
+      fc.record({
+        kind: fc.constantFrom('stop' as const, 'go' as const, 'rest' as const),
+        count: fc.constant(0),
+        fate: fc.constant('told'),
+      }),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 30 }), async (steps, before) => {
@@ -168,10 +211,12 @@ describe('SessionReader', () => {
     delta(10, 'ld');
     openText('Hello, world');
     topic.flush();
-    const text = outlet.frames.filter(({ type }) => type === 'delta').reduce((sum, { offset, text }) => {
-      expect(offset).toBe(sum.length);
-      return sum + text;
-    }, 'Hello');
+    const text = outlet.frames
+      .filter(({ type }) => type === 'delta')
+      .reduce((sum, { offset, text }) => {
+        expect(offset).toBe(sum.length);
+        return sum + text;
+      }, 'Hello');
     expect(text).toBe('Hello, world');
   });
 
@@ -188,6 +233,20 @@ describe('SessionReader', () => {
     expect(outlet.types()).toEqual(['events', 'caught_up']);
   });
 
+  it('sends no delta behind its message where both were heard in the moment in which it goes live', async () => {
+    const { log, topic, outlet, reader, live, delta } = setUp();
+    let rounds = 0;
+    log.duringRead = () => {
+      if (rounds++ > 0) return;
+      delta(0, 'Hello');
+      topic.hear(log.commit(1, { changes: { id: 'b', type: 'message' } }));
+    };
+    reader.start([]);
+    await live();
+    topic.flush();
+    expect(outlet.types()).toEqual(['events', 'caught_up']);
+  });
+
   it('joins pieces of a burst and keeps them before the message', async () => {
     const { log, topic, outlet, reader, live, delta } = setUp();
     reader.start([]);
@@ -197,7 +256,10 @@ describe('SessionReader', () => {
     delta(2, 'c');
     topic.hear(log.commit(1, { changes: { id: 'b', type: 'message' } }));
     topic.flush();
-    expect(outlet.frames.slice(1)).toMatchObject([{ type: 'delta', offset: 0, text: 'abc' }, { type: 'events', prev: 0 }]);
+    expect(outlet.frames.slice(1)).toMatchObject([
+      { type: 'delta', offset: 0, text: 'abc' },
+      { type: 'events', prev: 0 },
+    ]);
   });
 
   it('keeps prev on what was sent where it sends only some types', async () => {
@@ -210,7 +272,10 @@ describe('SessionReader', () => {
     topic.hear(log.commit(1, { changes: { type: 'status' } }));
     topic.flush();
     const frames = outlet.frames.filter(({ type }) => type === 'events');
-    expect(frames).toMatchObject([{ prev: 0, cursor: `${EPOCH}.6`, events: [{ seq: 1 }] }, { prev: 6, cursor: `${EPOCH}.12`, events: [{ seq: 12 }] }]);
+    expect(frames).toMatchObject([
+      { prev: 0, cursor: `${EPOCH}.6`, events: [{ seq: 1 }] },
+      { prev: 6, cursor: `${EPOCH}.12`, events: [{ seq: 12 }] },
+    ]);
   });
 
   it('ends behind the last event, live or behind, and when the log is deleted', async () => {

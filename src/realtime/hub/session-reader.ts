@@ -84,7 +84,7 @@ export class SessionReader implements LiveReader {
 
   takeEvents(frame: EventsFrame): void {
     if (this.state !== 'live' || frame.last <= this.last) return;
-    if (this.outlet.isCongested) return this.fallBehind();
+    if (frame.prev > this.last || this.outlet.isCongested) return this.fallBehind();
     this.sendEvents(frame);
   }
 
@@ -109,7 +109,14 @@ export class SessionReader implements LiveReader {
   takeNewEpoch(): void {
     if (this.state === 'closed') return;
     const { sessionId } = this.topic.log;
-    this.outlet.send(outFrame({ type: 'resync_required', sessionId, reason: 'the log was numbered anew', earliest: formatCursor(this.topic.log.epoch, 0) }));
+    this.outlet.send(
+      outFrame({
+        type: 'resync_required',
+        sessionId,
+        reason: 'the log was numbered anew',
+        earliest: formatCursor(this.topic.log.epoch, 0),
+      }),
+    );
     this.close();
     this.options.onEnd();
   }

@@ -117,7 +117,7 @@ export class SessionTopic {
     this.flushedAt = performance.now();
     const pending = this.pending;
     this.pending = [];
-    for (let at = 0; at < pending.length; ) {
+    for (let at = 0; at < pending.length;) {
       const run: WireEvent[] = [];
       for (let next = pending[at]; next && 'event' in next && follows(run, next.event); next = pending[++at]) run.push(next.event);
       if (run[0]) this.sendEvents(framesOf(this.log, run[0].seq - 1, run, this.limits));
@@ -159,4 +159,5 @@ export const deltaFrame = ({ sessionId, turn, blockId, kind, offset, text }: Del
 
 const follows = (run: readonly WireEvent[], event: WireEvent): boolean => run.length === 0 || run.at(-1)?.seq === event.seq - 1;
 
-const fieldOf = (value: unknown, key: string): unknown => (typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined);
+const fieldOf = (value: unknown, key: string): unknown =>
+  typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined;

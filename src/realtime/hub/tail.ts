@@ -26,7 +26,11 @@ export class Tail<T> {
     this.items.push({ seq, bytes, item });
     this.bytes += bytes;
     let drop = 0;
-    for (let first = this.items[drop]; first && (this.items.length - drop > this.maxItems || this.bytes > this.maxBytes); first = this.items[drop]) {
+    for (
+      let first = this.items[drop];
+      first && (this.items.length - drop > this.maxItems || this.bytes > this.maxBytes);
+      first = this.items[drop]
+    ) {
       this.bytes -= first.bytes;
       this.before = first.seq;
       drop += 1;

@@ -10,7 +10,11 @@ import { StreamEventsQuery, StreamFeedQuery } from '../dto/streams.dto.js';
 import { Streams } from '../hub/streams.service.js';
 import { SseStreams } from './sse-streams.service.js';
 
-const LAST_EVENT_ID = { name: 'Last-Event-ID', required: false, description: 'The cursor of the last frame a reader got; browsers send it when they connect again. Wins over `after`.' };
+const LAST_EVENT_ID = {
+  name: 'Last-Event-ID',
+  required: false,
+  description: 'The cursor of the last frame a reader got; browsers send it when they connect again. Wins over `after`.',
+};
 
 /** Server-sent events: the frames of the WebSocket for readers that only read. */
 @MusterController('', 'events')
@@ -26,7 +30,7 @@ export class StreamsController {
     id: 'streamEvents',
     summary: "Follow a session's events as server-sent events",
     description:
-      'The frames of the WebSocket (see /api/asyncapi.json): `snapshot`, `events` …, `caught_up`, then live `events` and `delta`, and `end`. `event:` is the type of the frame, `id:` the cursor. A cursor that can\'t be read on from is answered with a `resync_required` frame.',
+      "The frames of the WebSocket (see /api/asyncapi.json): `snapshot`, `events` …, `caught_up`, then live `events` and `delta`, and `end`. `event:` is the type of the frame, `id:` the cursor. A cursor that can't be read on from is answered with a `resync_required` frame.",
     permission: 'sessions:read',
     response: {
       mediaType: 'text/event-stream',
@@ -54,7 +58,10 @@ export class StreamsController {
     id: 'streamFeed',
     summary: 'Follow what happens across sessions and workspaces as server-sent events',
     permission: 'sessions:read',
-    response: { mediaType: 'text/event-stream', example: 'event: caught_up\ndata: {"type":"caught_up","feed":true,"cursor":"0a1b2c3d.42"}\n\n' },
+    response: {
+      mediaType: 'text/event-stream',
+      example: 'event: caught_up\ndata: {"type":"caught_up","feed":true,"cursor":"0a1b2c3d.42"}\n\n',
+    },
     errors: { 404: ['workspace_not_found'] },
   })
   async feed(

@@ -12,7 +12,9 @@ export function IsContent(): PropertyDecorator {
       name: 'isContent',
       target: target.constructor,
       propertyName: String(property),
-      options: { message: `${String(property)} must be a non-empty text without NUL, or 1 to 100 content blocks {type: text | image | audio | resource_link | resource}` },
+      options: {
+        message: `${String(property)} must be a non-empty text without NUL, or 1 to 100 content blocks {type: text | image | audio | resource_link | resource}`,
+      },
       validator: { validate: (value: unknown) => parseContent(value) !== undefined },
     });
 }
@@ -21,14 +23,29 @@ export function IsContent(): PropertyDecorator {
 export const CONTENT_SCHEMA = {
   oneOf: [
     { type: 'string', minLength: 1 },
-    { type: 'array', minItems: 1, maxItems: 100, items: { type: 'object', additionalProperties: true, required: ['type'], properties: { type: { type: 'string', enum: ['text', 'image', 'audio', 'resource_link', 'resource'] } } } },
+    {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      items: {
+        type: 'object',
+        additionalProperties: true,
+        required: ['type'],
+        properties: { type: { type: 'string', enum: ['text', 'image', 'audio', 'resource_link', 'resource'] } },
+      },
+    },
   ],
 };
 
 /** Content blocks out of what a caller gave; undefined where it is not content. */
 export function parseContent(value: unknown): ContentBlock[] | undefined {
   if (typeof value === 'string')
-    return value.trim() !== '' && value.length <= MAX_TEXT && !value.includes('\u0000') && value.isWellFormed() ? [{ type: 'text', text: value }] : undefined;
+    return value.trim() !== '' && value.length <= MAX_TEXT && !value.includes('\u0000') && value.isWellFormed()
+      ? [{ type: 'text', text: value }]
+      : undefined;
   const result = blocks.safeParse(value);
   return result.success ? result.data : undefined;
 }
+
+/** Content blocks out of the text they were stored as. */
+export const storedContent = (text: string): ContentBlock[] => blocks.parse(JSON.parse(text));

@@ -1,3 +1,4 @@
+import { parseObject } from '../../core/json.js';
 import { formatCursor } from '../../events/cursor.js';
 import type { InputEntity } from '../persistence/session.entity.js';
 import type { SessionWithHead } from '../persistence/sessions.repository.js';
@@ -85,13 +86,19 @@ export class SessionResponse {
       status: s.status,
       origin: s.origin,
       projectDir: s.projectDir,
-      state: jsonObject(s.state),
-      metadata: jsonObject(s.metadata),
+      state: parseObject(s.state),
+      metadata: parseObject(s.metadata),
       policy: s.policy,
       isolation: s.isolation,
       ownerId: s.ownerId,
       messageCount,
-      usage: { input: s.usageInput, output: s.usageOutput, cacheRead: s.usageCacheRead, cacheWrite: s.usageCacheWrite, costUsd: s.usageCostUsd },
+      usage: {
+        input: s.usageInput,
+        output: s.usageOutput,
+        cacheRead: s.usageCacheRead,
+        cacheWrite: s.usageCacheWrite,
+        costUsd: s.usageCostUsd,
+      },
       createdAt: s.createdAt,
       updatedAt: s.updatedAt,
       version: s.version,
@@ -161,5 +168,3 @@ function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]
   }
   return found;
 }
-
-const jsonObject = (text: string): Record<string, unknown> => JSON.parse(text);

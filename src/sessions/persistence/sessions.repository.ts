@@ -90,7 +90,11 @@ export class SessionsRepository {
       );
     }
     const direction = isDescending ? 'DESC' : 'ASC';
-    const rows = await query.orderBy(`s.${property}`, direction).addOrderBy('s.id', direction).limit(limit + 1).getMany();
+    const rows = await query
+      .orderBy(`s.${property}`, direction)
+      .addOrderBy('s.id', direction)
+      .limit(limit + 1)
+      .getMany();
     const page = pageOf(rows, limit, sort, (row) => ({ value: row[property], id: row.id }));
     return count === undefined ? page : { ...page, total: count };
   }

@@ -9,7 +9,9 @@ export class TurnsRepository {
   constructor(private readonly db: Database) {}
 
   async addInput(input: Omit<InputEntity, 'position'>): Promise<void> {
-    const [last] = await this.db.query<{ position: number | null }>('select max(position) as position from inputs where session_id = ?', [input.sessionId]);
+    const [last] = await this.db.query<{ position: number | null }>('select max(position) as position from inputs where session_id = ?', [
+      input.sessionId,
+    ]);
     await this.db.writing(InputEntity).insert({ ...input, position: Number(last?.position ?? 0) + 1 });
   }
 

@@ -7,7 +7,7 @@ const usageUpdate = z.looseObject({
 });
 
 const count = z.number().int().min(0).nullish().catch(null);
-const promptUsage = z.looseObject({ inputTokens: count, outputTokens: count, cachedReadTokens: count, cachedWriteTokens: count });
+const promptUsage = z.looseObject({ totalTokens: count, inputTokens: count, outputTokens: count, cachedReadTokens: count, cachedWriteTokens: count });
 
 /** What of an agent's accounts is new. */
 export interface UsageIncrement {
@@ -49,8 +49,11 @@ export class AcpUsage {
   ofAnswer(usage: unknown): UsageIncrement | null {
     const result = promptUsage.safeParse(usage);
     if (!result.success) return null;
-    const { inputTokens, outputTokens, cachedReadTokens, cachedWriteTokens } = result.data;
-    const told = { input: inputTokens, output: outputTokens, cacheRead: cachedReadTokens, cacheWrite: cachedWriteTokens };
+    const { totalTokens, inputTokens, outputTokens, cachedReadTokens, cachedWriteTokens } = result.data;
+    const [input, cached] = [inputTokens ?? 0, (cachedReadTokens ?? 0) + (cachedWriteTokens ?? 0)];
+    // The total is the sum of all kinds (ACP): where it is less, what was cached is in the input too (codex-acp 2.6.0).
+    const isNested = totalTokens !== null && totalTokens !== undefined && totalTokens < input + (outputTokens ?? 0) + cached;
+    const told = { input: isNested ? Math.max(0, input - cached) : input, output: outputTokens, cacheRead: cachedReadTokens, cacheWrite: cachedWriteTokens };
     const entries = Object.entries(told).flatMap(([key, value]) => (value ? [[key, value] as const] : []));
     return entries.length > 0 ? Object.fromEntries(entries) : null;
   }

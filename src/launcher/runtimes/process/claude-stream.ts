@@ -9,7 +9,7 @@ const usage = z.looseObject({ input_tokens: tokens, output_tokens: tokens, cache
 const result = z.looseObject({
   is_error: z.boolean().catch(false),
   subtype: z.string().catch(''),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   errors: z.array(z.unknown()).optional().catch(undefined),
   total_cost_usd: z.number().min(0).catch(0),
   usage: usage.optional().catch(undefined),

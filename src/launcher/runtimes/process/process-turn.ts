@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentProfile } from '../../../agents/agent-profile.types.js';
 import { type Line, LineSplitter, shown } from '../../../core/process/line-splitter.js';
 import { LineTail } from '../../../core/process/line-tail.js';
+import { isErrno } from '../../../core/process/proc-stat.js';
 import { endGroup } from '../../../core/process/process-group.js';
 import { type ProcessGroup } from '../../../core/process/spawn-group.js';
 import { lastLines } from '../../launcher.errors.js';
@@ -82,7 +83,7 @@ export class ProcessTurn {
       for await (const chunk of chunks) await this.options.record(splitter.push(chunk).flatMap(understand));
     } catch (error) {
       // Closed by us, because somebody outside of the group held it open.
-      if (!stream.destroyed || !isPrematureClose(error)) throw error;
+      if (!isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
     }
     await this.options.record(splitter.flush().flatMap(understand));
   }
@@ -120,4 +121,3 @@ function recordOf(text: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-const isPrematureClose = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
