@@ -29,7 +29,9 @@ export class BootReconciliation {
     const orphaned = sessions.filter(({ runtime }) => OURS.includes(runtime));
     await Promise.all(
       orphaned.map((session) =>
-        this.settle(session).catch((error: unknown) => this.logger.error({ msg: 'a session could not be settled after a restart', sessionId: session.id, err: error })),
+        this.settle(session).catch((error: unknown) =>
+          this.logger.error({ msg: 'a session could not be settled after a restart', sessionId: session.id, err: error }),
+        ),
       ),
     );
   }
@@ -64,6 +66,7 @@ export class BootReconciliation {
 
   private tell(sessionId: string, { pid }: ProcessIdentity, { ended, survivors }: EndedGroup): void {
     if (survivors.length > 0) this.logger.error({ msg: 'processes of a session can not be ended', sessionId, pids: survivors });
-    else if (ended > 0) this.logger.warn({ msg: 'processes of a session were ended: their server was gone', sessionId, processes: ended, pid });
+    else if (ended > 0)
+      this.logger.warn({ msg: 'processes of a session were ended: their server was gone', sessionId, processes: ended, pid });
   }
 }

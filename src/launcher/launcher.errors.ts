@@ -8,7 +8,10 @@ export class AgentMissingError extends DomainError {
   constructor({ name, command, installHint }: AgentProfile) {
     const [program = ''] = command;
     super(`The program ${JSON.stringify(program)} of the agent profile "${name}" was not found.`, {
-      remedy: installHint !== undefined ? `To get it: ${installHint}` : `Install it, or correct "command" of the profile "${name}" (MUSTER_AGENTS_FILE).`,
+      remedy:
+        installHint !== undefined
+          ? `To get it: ${installHint}`
+          : `Install it, or correct "command" of the profile "${name}" (MUSTER_AGENTS_FILE).`,
       context: { profile: name, program },
     });
   }
@@ -19,7 +22,10 @@ export class AgentStartError extends DomainError {
   readonly code = 'agent_start_failed';
   readonly kind = 'unavailable';
   constructor(profile: string, what: string, { remedy, stderr }: { remedy?: string; stderr?: string } = {}) {
-    super(`The agent "${profile}" could not be started: ${what}${lastLines(stderr)}`, { ...(remedy === undefined ? {} : { remedy }), context: { profile } });
+    super(`The agent "${profile}" could not be started: ${what}${lastLines(stderr)}`, {
+      ...(remedy === undefined ? {} : { remedy }),
+      context: { profile },
+    });
   }
 }
 
@@ -28,7 +34,10 @@ export class ProjectDirectoryError extends DomainError {
   readonly code = 'project_directory_missing';
   readonly kind = 'conflict';
   constructor(path: string) {
-    super(`The directory ${JSON.stringify(path)} is not there.`, { remedy: 'Make it again, or start a session in another one.', context: { path } });
+    super(`The directory ${JSON.stringify(path)} is not there.`, {
+      remedy: 'Make it again, or start a session in another one.',
+      context: { path },
+    });
   }
 }
 

@@ -105,7 +105,8 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     try {
       await this.ready.promise;
       const session = await this.lifecycle.find(sessionId);
-      if (session && isLive(session.status) && session.status !== 'queued') await this.lifecycle.processGone(sessionId, 'stopped', { reason });
+      if (session && isLive(session.status) && session.status !== 'queued')
+        await this.lifecycle.processGone(sessionId, 'stopped', { reason });
     } catch (error) {
       this.logger.error({ msg: 'a session could not be ended', sessionId, err: error });
     }

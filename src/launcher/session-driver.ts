@@ -82,7 +82,9 @@ export class SessionDriver {
       if (session) await this.work(session);
     } catch (error) {
       if (!isDeleted(error)) this.logger.error({ msg: 'a session could not be driven to its end', sessionId: this.sessionId, err: error });
-      await this.agent?.stop().catch((cause: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: cause }));
+      await this.agent
+        ?.stop()
+        .catch((cause: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: cause }));
     }
   }
 
@@ -128,8 +130,11 @@ export class SessionDriver {
     const agent = await this.starter.start(session, {
       signal: this.ending.signal,
       onProcess: (process) =>
-        this.persist(() => this.lifecycle.note(this.sessionId, { processId: process?.pid ?? null, processStartedAt: process?.startedAt ?? null })),
-      onAgentSession: (agentSessionId) => this.persist(() => this.lifecycle.note(this.sessionId, { agentSessionId: agentSessionId.slice(0, 256) })),
+        this.persist(() =>
+          this.lifecycle.note(this.sessionId, { processId: process?.pid ?? null, processStartedAt: process?.startedAt ?? null }),
+        ),
+      onAgentSession: (agentSessionId) =>
+        this.persist(() => this.lifecycle.note(this.sessionId, { agentSessionId: agentSessionId.slice(0, 256) })),
     });
     void agent.exited.then((exit) => {
       this.exit = exit;
@@ -147,7 +152,8 @@ export class SessionDriver {
       this.exit ??= await agent.exited;
       return this.ended(false, true);
     }
-    if (outcome.state === 'failed' && !this.request) return { to: 'failed', options: { reason: outcome.error ?? 'the turn failed', ...exitColumns(outcome.exit) } };
+    if (outcome.state === 'failed' && !this.request)
+      return { to: 'failed', options: { reason: outcome.error ?? 'the turn failed', ...exitColumns(outcome.exit) } };
     // A turn that was cut off by the end of its session is closed with it.
     if (this.request && outcome.state !== 'completed') return this.ended(false);
     const { state, stopReason, error } = outcome;
@@ -189,9 +195,16 @@ export class SessionDriver {
     }
     if (!exit) return { to: 'failed', options: { reason: 'the agent is gone' } };
     // An agent that leaves of its own accord between turns has done what it wanted to do.
-    if (exit.code === 0 && !isInTurn && !isStarting) return { to: 'completed', options: { reason: 'the agent ended by itself', ...exitColumns(exit) } };
+    if (exit.code === 0 && !isInTurn && !isStarting)
+      return { to: 'completed', options: { reason: 'the agent ended by itself', ...exitColumns(exit) } };
     const when = isStarting ? 'before it took any input' : isInTurn ? 'in the middle of a turn' : 'while it waited for input';
-    return { to: 'failed', options: { reason: `the agent ended ${when}, with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`, ...exitColumns(exit) } };
+    return {
+      to: 'failed',
+      options: {
+        reason: `the agent ended ${when}, with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`,
+        ...exitColumns(exit),
+      },
+    };
   }
 
   private async failure(error: unknown): Promise<Conclusion> {
@@ -202,11 +215,15 @@ export class SessionDriver {
   }
 
   private interruptAgent(): void {
-    this.agent?.interrupt().catch((error: unknown) => this.logger.warn({ msg: 'an agent could not be interrupted', sessionId: this.sessionId, err: error }));
+    this.agent
+      ?.interrupt()
+      .catch((error: unknown) => this.logger.warn({ msg: 'an agent could not be interrupted', sessionId: this.sessionId, err: error }));
   }
 
   private stopAgent(): void {
-    this.agent?.stop().catch((error: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: error }));
+    this.agent
+      ?.stop()
+      .catch((error: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: error }));
   }
 
   /** Repeats what only the database hinders. */

@@ -68,7 +68,9 @@ export class OutboxDispatcher implements OnApplicationBootstrap {
     const reflector = new Reflector();
     for (const { instance } of this.discovery.getProviders()) {
       if (!isObject(instance)) continue;
-      for (const key of scanner.getAllMethodNames(Object.getPrototypeOf(instance))) {
+      const prototype: unknown = Object.getPrototypeOf(instance);
+      if (!isObject(prototype)) continue;
+      for (const key of scanner.getAllMethodNames(prototype)) {
         const method = instance[key];
         if (!isHandler(method)) continue;
         const binding = reflector.get<Binding | undefined>(METADATA, method);

@@ -85,6 +85,7 @@ function eventOf(row: OutboxRow): DomainEvent {
     ownerId: row.owner_id,
     actor: row.actor,
     occurredAt: row.occurred_at,
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- `store` wrote it as the payload of this name
     data: JSON.parse(row.payload),
   };
 }

@@ -5,7 +5,7 @@
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- filled by declaration merging
 export interface DomainEventMap {}
 
-export type DomainEventName = keyof DomainEventMap & string;
+export type DomainEventName = Extract<keyof DomainEventMap, string>;
 
 /** What a domain event is about; decides who may hear of it. */
 export interface DomainEventSubject {

@@ -36,7 +36,13 @@ describe('a process group', () => {
   it('leads a group and a session of its own, and its stat is read', async () => {
     const group = await sh('cp "$(command -v sleep)" "a ) Z (b"; exec "./a ) Z (b" 600');
     while (!readFileSync(`/proc/${group.pid}/stat`, 'utf8').includes('(a ) Z (b)')) await sleep(5);
-    expect(readStat(group.pid)).toMatchObject({ pid: group.pid, group: group.pid, session: group.pid, parent: process.pid, startedAt: group.startedAt });
+    expect(readStat(group.pid)).toMatchObject({
+      pid: group.pid,
+      group: group.pid,
+      session: group.pid,
+      parent: process.pid,
+      startedAt: group.startedAt,
+    });
     expect(isAlive(group)).toBe(true);
     expect(isAlive({ ...group, startedAt: group.startedAt + 1 })).toBe(false);
   });

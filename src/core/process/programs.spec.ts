@@ -14,7 +14,8 @@ describe('programs', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  const run = (script: string, limits = { timeoutMs: 10_000 }) => runProgram({ program: '/bin/sh', args: ['-c', script], cwd: dir, env: { PATH: process.env.PATH ?? '' } }, limits);
+  const run = (script: string, limits = { timeoutMs: 10_000 }) =>
+    runProgram({ program: '/bin/sh', args: ['-c', script], cwd: dir, env: { PATH: process.env.PATH ?? '' } }, limits);
 
   it('are found on a PATH, in its order, where they may be executed', () => {
     for (const name of ['a', 'b']) mkdirSync(join(dir, name));
@@ -34,9 +35,22 @@ describe('programs', () => {
   });
 
   it('run, and tell what they said', async () => {
-    expect(await run('echo out; echo err >&2; exit 3')).toEqual({ code: 3, signal: null, stdout: 'out\n', stderr: 'err\n', isTimedOut: false });
+    expect(await run('echo out; echo err >&2; exit 3')).toEqual({
+      code: 3,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      isTimedOut: false,
+    });
     expect(await run('kill -9 $$')).toMatchObject({ code: null, signal: 'SIGKILL' });
-    expect((await runProgram({ program: '/bin/sh', args: ['-c', 'yes | head -c 100000'], cwd: dir, env: { PATH: process.env.PATH ?? '' } }, { timeoutMs: 10_000, maxBytes: 10 })).stdout).toBe('y\ny\ny\ny\ny\n');
+    expect(
+      (
+        await runProgram(
+          { program: '/bin/sh', args: ['-c', 'yes | head -c 100000'], cwd: dir, env: { PATH: process.env.PATH ?? '' } },
+          { timeoutMs: 10_000, maxBytes: 10 },
+        )
+      ).stdout,
+    ).toBe('y\ny\ny\ny\ny\n');
   });
 
   it('are killed when their time is over, with all they started', async () => {
@@ -47,7 +61,8 @@ describe('programs', () => {
 });
 
 describe('a splitter of lines', () => {
-  const all = (splitter: LineSplitter, ...chunks: (string | Buffer)[]) => [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.flush()].map(shown);
+  const all = (splitter: LineSplitter, ...chunks: (string | Buffer)[]) =>
+    [...chunks.flatMap((chunk) => splitter.push(Buffer.from(chunk))), ...splitter.flush()].map(shown);
 
   it('gives whole lines, however they come', () => {
     const bytes = Buffer.from('äöü\r\n\nlast');

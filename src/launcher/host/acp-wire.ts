@@ -84,4 +84,6 @@ export const isRecord = (value: unknown): value is RawMessage => typeof value ==
 
 /** A request, a notification or a response of JSON-RPC 2.0, whatever is in it. */
 const isMessage = (value: unknown): value is RawMessage & AnyMessage =>
-  isRecord(value) && value['jsonrpc'] === '2.0' && (typeof value['method'] === 'string' || (value['id'] !== undefined && ('result' in value || 'error' in value)));
+  isRecord(value) &&
+  value['jsonrpc'] === '2.0' &&
+  (typeof value['method'] === 'string' || (value['id'] !== undefined && ('result' in value || 'error' in value)));

@@ -1,8 +1,4 @@
-import type {
-  AgentCapabilities,
-  McpServer,
-  RequestPermissionRequest,
-} from '@agentclientprotocol/sdk';
+import type { AgentCapabilities, McpServer, RequestPermissionRequest } from '@agentclientprotocol/sdk';
 import type { ProcessIdentity } from '../../core/process/proc-stat.js';
 import type { Exit } from '../../core/process/spawn-group.js';
 

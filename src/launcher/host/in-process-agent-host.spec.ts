@@ -27,7 +27,12 @@ describe('an agent host', () => {
 
   const start = async (script: string, stopGraceMs = 2_000) => {
     writeFileSync(join(cwd, 'agent.cjs'), PRELUDE + script);
-    const group = await spawnGroup({ program: process.execPath, args: [join(cwd, 'agent.cjs')], cwd, env: { PATH: process.env.PATH ?? '' } });
+    const group = await spawnGroup({
+      program: process.execPath,
+      args: [join(cwd, 'agent.cjs')],
+      cwd,
+      env: { PATH: process.env.PATH ?? '' },
+    });
     const host = new InProcessAgentHost(group, { id: 'host', stopGraceMs, debug: () => undefined });
     hosts.push(host);
     const records: SpoolRecord[] = [];
@@ -44,7 +49,8 @@ describe('an agent host', () => {
     while (!condition()) await sleep(5);
   };
   const kinds = (records: readonly SpoolRecord[]) => records.map(({ kind }) => kind);
-  const texts = (records: readonly SpoolRecord[]) => records.flatMap((record) => (record.kind === 'update' ? [(record.update as any).content.text] : []));
+  const texts = (records: readonly SpoolRecord[]) =>
+    records.flatMap((record) => (record.kind === 'update' ? [(record.update as any).content.text] : []));
   const prompt = [{ type: 'text', text: 'go' }];
 
   beforeEach(() => {
@@ -56,13 +62,19 @@ describe('an agent host', () => {
   });
 
   it('numbers what happens in the order in which it came, the answer behind its last update', async () => {
-    const { host, records } = await begun(`on('session/prompt', (m) => { for (let i = 0; i < 3000; i++) update(String(i)); say({ id: m.id, result: { stopReason: 'end_turn', usage: { inputTokens: 1 } } }); update('late'); });`);
+    const { host, records } = await begun(
+      `on('session/prompt', (m) => { for (let i = 0; i < 3000; i++) update(String(i)); say({ id: m.id, result: { stopReason: 'end_turn', usage: { inputTokens: 1 } } }); update('late'); });`,
+    );
     await host.prompt(7, prompt);
     await until(() => texts(records).includes('late'));
     expect(records.map(({ n }) => n)).toEqual(records.map((_, index) => index + 1));
     expect(texts(records).slice(0, 3000)).toEqual(Array.from({ length: 3000 }, (_, index) => String(index)));
     expect(records[0]).toMatchObject({ kind: 'prompt-started', turn: 7, text: 'go' });
-    expect(records[3001]).toMatchObject({ kind: 'prompt-finished', turn: 7, answer: { stopReason: 'end_turn', usage: { inputTokens: 1 } } });
+    expect(records[3001]).toMatchObject({
+      kind: 'prompt-finished',
+      turn: 7,
+      answer: { stopReason: 'end_turn', usage: { inputTokens: 1 } },
+    });
     await until(() => records.at(-1)?.kind === 'quiet');
   });
 
@@ -80,14 +92,24 @@ describe('an agent host', () => {
       });`);
     await host.prompt(1, prompt);
     await until(() => kinds(records).includes('prompt-finished') && kinds(records).filter((kind) => kind === 'output').length === 6);
-    expect(records.flatMap((each) => (each.kind === 'output' && each.stream === 'stdout' ? [each.text] : []))).toEqual(['garbage', '{"half', '[]', '42', '{"jsonrpc":"2.0"}']);
+    expect(records.flatMap((each) => (each.kind === 'output' && each.stream === 'stdout' ? [each.text] : []))).toEqual([
+      'garbage',
+      '{"half',
+      '[]',
+      '42',
+      '{"jsonrpc":"2.0"}',
+    ]);
     expect(texts(records)).toEqual(['-32601', '-32601']);
-    expect(records.find(({ kind }) => kind === 'prompt-finished')).toMatchObject({ answer: { error: { code: -32603, message: 'no', data: { details: 'why' } } } });
+    expect(records.find(({ kind }) => kind === 'prompt-finished')).toMatchObject({
+      answer: { error: { code: -32603, message: 'no', data: { details: 'why' } } },
+    });
   });
 
   it('hands permissions out, answers them once, and cancels them with the prompt', async () => {
     const ask = `say({ id: 'p', method: 'session/request_permission', params: { sessionId: 's', toolCall: { toolCallId: 't' }, options: [{ optionId: 'o', name: 'O', kind: 'allow_once' }] } }); answers.p = (a) => update(JSON.stringify(a.result.outcome));`;
-    const { host, records } = await begun(`on('session/prompt', (m) => { globalThis.id = m.id; ${ask} }); on('session/cancel', () => setTimeout(() => say({ id: globalThis.id, result: { stopReason: 'cancelled' } }), 20));`);
+    const { host, records } = await begun(
+      `on('session/prompt', (m) => { globalThis.id = m.id; ${ask} }); on('session/cancel', () => setTimeout(() => say({ id: globalThis.id, result: { stopReason: 'cancelled' } }), 20));`,
+    );
     await host.prompt(1, prompt);
     await until(() => kinds(records).includes('permission'));
     const [permission] = records.filter((each) => each.kind === 'permission');
@@ -112,7 +134,9 @@ describe('an agent host', () => {
   });
 
   it('says that the agent is gone, to who waits for an answer too; the exit is the last record', async () => {
-    const { host, records } = await begun(`on('session/prompt', () => { update('last'); console.error('dying'); process.stdout.write('', () => process.exit(9)); });`);
+    const { host, records } = await begun(
+      `on('session/prompt', () => { update('last'); console.error('dying'); process.stdout.write('', () => process.exit(9)); });`,
+    );
     await host.prompt(1, prompt);
     expect(await host.exited).toEqual({ code: 9, signal: null, stderr: 'dying', survivors: [] });
     expect(kinds(records).at(-1)).toBe('exit');
@@ -122,13 +146,21 @@ describe('an agent host', () => {
   });
 
   it('refuses an agent of another protocol version, and passes on what an agent refuses', async () => {
-    const { host } = await start(`on('initialize', (m) => say({ id: m.id, result: { protocolVersion: 99 } })); on('session/new', (m) => say({ id: m.id, error: { code: -32000, message: 'sign in' } }));`);
+    const { host } = await start(
+      `on('initialize', (m) => say({ id: m.id, result: { protocolVersion: 99 } })); on('session/new', (m) => say({ id: m.id, error: { code: -32000, message: 'sign in' } }));`,
+    );
     await expect(host.initialize()).rejects.toThrow('version 99');
-    await expect(host.newConversation({ cwd, mcpServers: [] })).rejects.toMatchObject({ code: -32000, message: 'sign in', method: 'session/new' });
+    await expect(host.newConversation({ cwd, mcpServers: [] })).rejects.toMatchObject({
+      code: -32000,
+      message: 'sign in',
+      method: 'session/new',
+    });
   });
 
   it('ends an agent that hangs up, that ignores the end of its input, or that does not heed signals', async () => {
-    const closing = await begun(`on('session/prompt', () => { require('node:fs').closeSync(1); setInterval(() => {}, 1000); }); on('eof', () => {});`);
+    const closing = await begun(
+      `on('session/prompt', () => { require('node:fs').closeSync(1); setInterval(() => {}, 1000); }); on('eof', () => {});`,
+    );
     await closing.host.prompt(1, prompt);
     expect(await closing.host.exited).toMatchObject({ signal: 'SIGTERM' });
     const deaf = await begun(`on('eof', () => {}); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`, 100);
@@ -150,8 +182,16 @@ describe('an agent host', () => {
   });
 
   it('does not read an agent on while nobody takes what it said, and delivers again what was refused', async () => {
-    writeFileSync(join(cwd, 'agent.cjs'), `${PRELUDE} on('session/prompt', (m) => { for (let i = 0; i < 20000; i++) update(String(i)); say({ id: m.id, result: { stopReason: 'end_turn' } }); });`);
-    const group = await spawnGroup({ program: process.execPath, args: [join(cwd, 'agent.cjs')], cwd, env: { PATH: process.env.PATH ?? '' } });
+    writeFileSync(
+      join(cwd, 'agent.cjs'),
+      `${PRELUDE} on('session/prompt', (m) => { for (let i = 0; i < 20000; i++) update(String(i)); say({ id: m.id, result: { stopReason: 'end_turn' } }); });`,
+    );
+    const group = await spawnGroup({
+      program: process.execPath,
+      args: [join(cwd, 'agent.cjs')],
+      cwd,
+      env: { PATH: process.env.PATH ?? '' },
+    });
     const host = new InProcessAgentHost(group, { id: 'host', stopGraceMs: 1_000, debug: () => undefined });
     hosts.push(host);
     let most = 0;

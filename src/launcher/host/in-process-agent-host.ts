@@ -1,4 +1,11 @@
-import { client, type ClientConnection, methods, PROTOCOL_VERSION, RequestError, type RequestPermissionResponse } from '@agentclientprotocol/sdk';
+import {
+  client,
+  type ClientConnection,
+  methods,
+  PROTOCOL_VERSION,
+  RequestError,
+  type RequestPermissionResponse,
+} from '@agentclientprotocol/sdk';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../../core/deferred.js';
 import { shown } from '../../core/process/line-splitter.js';
@@ -109,9 +116,17 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     });
     const { protocolVersion, agentCapabilities, agentInfo } = isRecord(answer) ? answer : {};
     if (protocolVersion !== PROTOCOL_VERSION)
-      throw new AgentRequestError(methods.agent.initialize, 0, `it speaks version ${JSON.stringify(protocolVersion)} of the Agent Client Protocol, not ${PROTOCOL_VERSION}`);
+      throw new AgentRequestError(
+        methods.agent.initialize,
+        0,
+        `it speaks version ${JSON.stringify(protocolVersion)} of the Agent Client Protocol, not ${PROTOCOL_VERSION}`,
+      );
     const info = isRecord(agentInfo) ? agentInfo : {};
-    return { capabilities: isRecord(agentCapabilities) ? agentCapabilities : {}, name: textOrNull(info['name']), version: textOrNull(info['version']) };
+    return {
+      capabilities: isRecord(agentCapabilities) ? agentCapabilities : {},
+      name: textOrNull(info['name']),
+      version: textOrNull(info['version']),
+    };
   }
 
   async newConversation(request: ConversationRequest): Promise<OpenedConversation> {
@@ -126,7 +141,10 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     this.sessionId = sessionId;
     this.replay = {};
     try {
-      const answer = await this.request(how === 'load' ? methods.agent.session.load : methods.agent.session.resume, { sessionId, ...request });
+      const answer = await this.request(how === 'load' ? methods.agent.session.load : methods.agent.session.resume, {
+        sessionId,
+        ...request,
+      });
       return { ...(isRecord(answer) ? answer : {}), sessionId };
     } finally {
       this.replay = undefined;
@@ -217,7 +235,11 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   noise(line: { text: string; dropped: number }): void {
-    this.spool.push({ kind: 'output', stream: 'stdout', text: shown({ text: line.text.slice(0, 8_192), dropped: line.dropped + Math.max(0, line.text.length - 8_192) }) });
+    this.spool.push({
+      kind: 'output',
+      stream: 'stdout',
+      text: shown({ text: line.text.slice(0, 8_192), dropped: line.dropped + Math.max(0, line.text.length - 8_192) }),
+    });
   }
 
   room(): Promise<void> {
@@ -227,7 +249,8 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   private updated(params: unknown): void {
     const { sessionId, update } = isRecord(params) ? params : {};
     if (this.replay) return;
-    if (this.sessionId !== undefined && sessionId !== this.sessionId) return this.options.debug({ msg: 'an update of another conversation', sessionId });
+    if (this.sessionId !== undefined && sessionId !== this.sessionId)
+      return this.options.debug({ msg: 'an update of another conversation', sessionId });
     this.spool.push({ kind: 'update', update });
     clearTimeout(this.quiet);
     if (!this.prompting) this.quiet = setTimeout(() => this.spool.push({ kind: 'quiet' }), QUIET_MS).unref();

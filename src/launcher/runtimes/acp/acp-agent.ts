@@ -109,16 +109,20 @@ export class AcpAgent implements RunningAgent {
 
   /** A turn that never reached the agent leaves the session as it was. */
   private async refuse(turn: number, text: string): Promise<TurnOutcome> {
-    await this.recorder.record(this.options.sessionId, [{ draft: { type: 'log', turn, source: 'system', actor: 'system', payload: { level: 'error', text } } }]);
+    await this.recorder.record(this.options.sessionId, [
+      { draft: { type: 'log', turn, source: 'system', actor: 'system', payload: { level: 'error', text } } },
+    ]);
     return { state: 'cancelled', stopReason: 'not_supported' };
   }
 
   private outcome(answer: PromptAnswer): TurnOutcome {
     if ('stopReason' in answer) {
       const { stopReason } = answer;
-      if (this.trouble.reason !== null && stopReason === 'end_turn' && !this.isCancelling) return { state: 'failed', error: this.trouble.reason };
+      if (this.trouble.reason !== null && stopReason === 'end_turn' && !this.isCancelling)
+        return { state: 'failed', error: this.trouble.reason };
       // Some agents take a rejected permission for the end of the turn.
-      if (stopReason === 'cancelled' && !this.isCancelling && this.hasRejected) return { state: 'cancelled', stopReason: 'permission_rejected' };
+      if (stopReason === 'cancelled' && !this.isCancelling && this.hasRejected)
+        return { state: 'cancelled', stopReason: 'permission_rejected' };
       return { state: stopReason === 'cancelled' ? 'cancelled' : 'completed', stopReason: stopReason.slice(0, 128) };
     }
     // Some agents answer a cancelled prompt with an error of theirs.
@@ -183,11 +187,16 @@ export class AcpAgent implements RunningAgent {
   private decisionOn({ request }: SpoolRecord & { kind: 'permission' }) {
     const { toolCallId, kind } = request.toolCall;
     const announced = this.translator.toolCall(toolCallId)?.kind;
-    return decide(this.options.policy, [kind, announced].filter((each) => typeof each === 'string'), request.options);
+    return decide(
+      this.options.policy,
+      [kind, announced].filter((each) => typeof each === 'string'),
+      request.options,
+    );
   }
 
   private noteMode(update: unknown): void {
-    if (typeof update !== 'object' || update === null || !('sessionUpdate' in update) || update.sessionUpdate !== 'current_mode_update') return;
+    if (typeof update !== 'object' || update === null || !('sessionUpdate' in update) || update.sessionUpdate !== 'current_mode_update')
+      return;
     if (!('currentModeId' in update) || typeof update.currentModeId !== 'string') return;
     this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode: update.currentModeId } };
   }

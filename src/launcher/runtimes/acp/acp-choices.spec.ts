@@ -35,9 +35,41 @@ describe('the permission policy', () => {
 });
 
 describe('what an agent lets one choose', () => {
-  const modes = { currentModeId: 'default', availableModes: [{ id: 'default', name: 'D' }, { id: 'plan', name: 'P' }] };
-  const model = { type: 'select', id: 'llm', name: 'Model', category: 'model', currentValue: 'a', options: [{ name: 'G', group: 'g', options: [{ value: 'a', name: 'A' }, { value: 'b', name: 'B' }] }] };
-  const mode = { type: 'select', id: 'mode', name: 'Mode', category: 'mode', currentValue: 'build', options: [{ value: 'build', name: 'B' }, { value: 'plan', name: 'P' }] };
+  const modes = {
+    currentModeId: 'default',
+    availableModes: [
+      { id: 'default', name: 'D' },
+      { id: 'plan', name: 'P' },
+    ],
+  };
+  const model = {
+    type: 'select',
+    id: 'llm',
+    name: 'Model',
+    category: 'model',
+    currentValue: 'a',
+    options: [
+      {
+        name: 'G',
+        group: 'g',
+        options: [
+          { value: 'a', name: 'A' },
+          { value: 'b', name: 'B' },
+        ],
+      },
+    ],
+  };
+  const mode = {
+    type: 'select',
+    id: 'mode',
+    name: 'Mode',
+    category: 'mode',
+    currentValue: 'build',
+    options: [
+      { value: 'build', name: 'B' },
+      { value: 'plan', name: 'P' },
+    ],
+  };
 
   it('are modes and models, by either way of the protocol', () => {
     expect(chooseMode(optionsOf({ modes }), 'plan')).toEqual({ kind: 'mode', modeId: 'plan' });
@@ -47,7 +79,9 @@ describe('what an agent lets one choose', () => {
   });
 
   it('says what there is where it is not there', () => {
-    expect(() => chooseMode(optionsOf({ modes }), 'warp')).toThrow(expect.objectContaining({ code: 'not_supported', details: expect.objectContaining({ remedy: 'It has: default, plan.' }) }));
+    expect(() => chooseMode(optionsOf({ modes }), 'warp')).toThrow(
+      expect.objectContaining({ code: 'not_supported', details: expect.objectContaining({ remedy: 'It has: default, plan.' }) }),
+    );
     expect(() => chooseModel(optionsOf({ configOptions: [model] }), 'c')).toThrow(/no model "c"/);
     expect(() => chooseModel(optionsOf({ modes: 7, configOptions: [{ type: 'boolean' }, null] }), 'c')).toThrow(/nobody choose its model/);
   });
@@ -69,7 +103,10 @@ describe('what an agent lets one choose', () => {
     const status = (type: string) => ({ sessionUpdate: 'session_info_update', _meta: { codex: { threadStatus: { type } } } });
     trouble.see(status('active'));
     expect(trouble.reason).toBeNull();
-    trouble.see({ sessionUpdate: 'session_info_update', _meta: { codex: { error: { message: 'Reconnecting', additionalDetails: 'high demand' } } } });
+    trouble.see({
+      sessionUpdate: 'session_info_update',
+      _meta: { codex: { error: { message: 'Reconnecting', additionalDetails: 'high demand' } } },
+    });
     trouble.see(status('systemError'));
     expect(trouble.reason).toBe('Reconnecting: high demand');
     trouble.see(status('idle'));

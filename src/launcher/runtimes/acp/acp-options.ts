@@ -17,7 +17,10 @@ interface SelectOption {
 }
 
 /** How a choice is made: by `session/set_mode`, or by setting an option. Null: it is so already. */
-export type Choice = { readonly kind: 'mode'; readonly modeId: string } | { readonly kind: 'option'; readonly configId: string; readonly value: string } | null;
+export type Choice =
+  | { readonly kind: 'mode'; readonly modeId: string }
+  | { readonly kind: 'option'; readonly configId: string; readonly value: string }
+  | null;
 
 const modeState = z.looseObject({ currentModeId: z.string(), availableModes: z.array(z.looseObject({ id: z.string() })) });
 const value = z.looseObject({ value: z.string() });
@@ -35,7 +38,9 @@ export function optionsOf({ modes, configOptions }: { modes?: unknown; configOpt
   const selects = (Array.isArray(configOptions) ? configOptions : []).flatMap((each: unknown) => {
     const { success, data } = select.safeParse(each);
     if (!success) return [];
-    const values = data.options.flatMap((option) => ('options' in option ? group.parse(option).options : [value.parse(option)])).map((each) => each.value);
+    const values = data.options
+      .flatMap((option) => ('options' in option ? group.parse(option).options : [value.parse(option)]))
+      .map((each) => each.value);
     return [{ id: data.id, category: data.category ?? null, values }];
   });
   return {
@@ -63,7 +68,10 @@ function chooseOption({ selects }: ConversationOptions, category: 'mode' | 'mode
   const offered = [...new Set([...known, ...fitting.flatMap(({ values }) => values)])];
   throw new NotSupportedError(
     offered.length > 0 ? `The agent has no ${category} ${JSON.stringify(wanted)}.` : `The agent lets nobody choose its ${category}.`,
-    { remedy: offered.length > 0 ? `It has: ${offered.join(', ')}.` : `Leave the ${category} away.`, context: { [category]: wanted, offered } },
+    {
+      remedy: offered.length > 0 ? `It has: ${offered.join(', ')}.` : `Leave the ${category} away.`,
+      context: { [category]: wanted, offered },
+    },
   );
 }
 
@@ -77,12 +85,17 @@ export function mcpServersFor(capabilities: AgentCapabilities, servers: readonly
   return servers.map((server) => {
     const { success, data } = mcpServer.safeParse(server);
     if (!success || !isMcpServer(server))
-      throw new NotSupportedError('An MCP server must have a name, and either a command with args and env, or a type (http, sse) with url and headers.', {
-        context: { name: data?.name },
-      });
+      throw new NotSupportedError(
+        'An MCP server must have a name, and either a command with args and env, or a type (http, sse) with url and headers.',
+        {
+          context: { name: data?.name },
+        },
+      );
     const { type } = data;
     if ((type === 'http' || type === 'sse') && capabilities.mcpCapabilities?.[type] !== true)
-      throw new NotSupportedError(`The agent reaches no MCP servers over ${type} (${JSON.stringify(data.name)}).`, { remedy: 'Use one that is started as a command.' });
+      throw new NotSupportedError(`The agent reaches no MCP servers over ${type} (${JSON.stringify(data.name)}).`, {
+        remedy: 'Use one that is started as a command.',
+      });
     return server;
   });
 }

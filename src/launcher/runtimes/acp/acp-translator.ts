@@ -5,7 +5,8 @@ import type { SpoolRecord } from '../../host/agent-host.types.js';
 import { AcpUsage } from './acp-usage.js';
 
 /** What a record becomes, in order: text that goes out at once, and events. */
-export type Translated = { readonly kind: 'delta'; readonly delta: TextDelta } | { readonly kind: 'event'; readonly draft: EventDraft; readonly raw?: unknown };
+export type Translated =
+  { readonly kind: 'delta'; readonly delta: TextDelta } | { readonly kind: 'event'; readonly draft: EventDraft; readonly raw?: unknown };
 
 export interface TextDelta {
   readonly blockId: string;
@@ -40,7 +41,14 @@ const toolCall = z.looseObject({ toolCallId: z.string().max(1_024) });
 
 const AUTHORS = { agent_message_chunk: 'assistant', agent_thought_chunk: 'thought', user_message_chunk: 'user' } as const;
 /** They say nothing about where a message ends. */
-const ASIDES: readonly string[] = ['usage_update', 'available_commands_update', 'current_mode_update', 'config_option_update', 'session_info_update', 'notice'];
+const ASIDES: readonly string[] = [
+  'usage_update',
+  'available_commands_update',
+  'current_mode_update',
+  'config_option_update',
+  'session_info_update',
+  'notice',
+];
 /** Calls that an agent never ended are forgotten past this many. */
 const MAX_TOOLS = 1_000;
 const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
@@ -85,7 +93,11 @@ export class AcpTranslator {
       case 'prompt-finished': {
         const usage = 'usage' in record.answer ? this.usage.ofAnswer(record.answer.usage) : null;
         const isCutOff = !('stopReason' in record.answer) || record.answer.stopReason === 'cancelled';
-        const events = [...this.close(false), ...(isCutOff ? this.endTools(record.n) : []), ...(usage ? [this.event(record.n, 'usage', usage)] : [])];
+        const events = [
+          ...this.close(false),
+          ...(isCutOff ? this.endTools(record.n) : []),
+          ...(usage ? [this.event(record.n, 'usage', usage)] : []),
+        ];
         this.turn = null;
         if (this.tools.size > MAX_TOOLS) this.tools.clear();
         return events;
@@ -99,7 +111,8 @@ export class AcpTranslator {
 
   private update(n: number, update: unknown): Translated[] {
     const kind = typeof update === 'object' && update !== null && 'sessionUpdate' in update ? update.sessionUpdate : undefined;
-    if (kind === 'agent_message_chunk' || kind === 'agent_thought_chunk' || kind === 'user_message_chunk') return this.chunk(n, AUTHORS[kind], update);
+    if (kind === 'agent_message_chunk' || kind === 'agent_thought_chunk' || kind === 'user_message_chunk')
+      return this.chunk(n, AUTHORS[kind], update);
     const closed = typeof kind === 'string' && ASIDES.includes(kind) ? [] : this.close(false);
     return [...closed, ...this.other(n, kind, update)];
   }
@@ -118,7 +131,9 @@ export class AcpTranslator {
       }
       default:
         // An update of a newer protocol keeps its own name, unless that would pass it off as an event of ours.
-        return typeof kind === 'string' && TYPE.test(kind) && !isKnownType(kind) ? [this.event(n, kind, fieldsOf(update))] : [this.opaque(n, update)];
+        return typeof kind === 'string' && TYPE.test(kind) && !isKnownType(kind)
+          ? [this.event(n, kind, fieldsOf(update))]
+          : [this.opaque(n, update)];
     }
   }
 
@@ -133,7 +148,10 @@ export class AcpTranslator {
     add(block.content, content.data);
     if (content.data.type !== 'text' || author === 'user') return closed;
     const { blockId, turn } = block;
-    return [...closed, { kind: 'delta', delta: { blockId, turn, kind: author === 'thought' ? 'thought' : 'message', text: content.data.text } }];
+    return [
+      ...closed,
+      { kind: 'delta', delta: { blockId, turn, kind: author === 'thought' ? 'thought' : 'message', text: content.data.text } },
+    ];
   }
 
   private tool(n: number, kind: 'tool_call' | 'tool_call_update', update: unknown): Translated {

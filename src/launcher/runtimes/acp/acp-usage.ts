@@ -3,11 +3,20 @@ import { z } from 'zod';
 const usageUpdate = z.looseObject({
   used: z.number().min(0),
   size: z.number().min(0),
-  cost: z.looseObject({ amount: z.number().min(0), currency: z.string() }).nullish().catch(null),
+  cost: z
+    .looseObject({ amount: z.number().min(0), currency: z.string() })
+    .nullish()
+    .catch(null),
 });
 
 const count = z.number().int().min(0).nullish().catch(null);
-const promptUsage = z.looseObject({ totalTokens: count, inputTokens: count, outputTokens: count, cachedReadTokens: count, cachedWriteTokens: count });
+const promptUsage = z.looseObject({
+  totalTokens: count,
+  inputTokens: count,
+  outputTokens: count,
+  cachedReadTokens: count,
+  cachedWriteTokens: count,
+});
 
 /** What of an agent's accounts is new. */
 export interface UsageIncrement {
@@ -53,7 +62,12 @@ export class AcpUsage {
     const [input, cached] = [inputTokens ?? 0, (cachedReadTokens ?? 0) + (cachedWriteTokens ?? 0)];
     // The total is the sum of all kinds (ACP): where it is less, what was cached is in the input too (codex-acp 2.6.0).
     const isNested = totalTokens !== null && totalTokens !== undefined && totalTokens < input + (outputTokens ?? 0) + cached;
-    const told = { input: isNested ? Math.max(0, input - cached) : input, output: outputTokens, cacheRead: cachedReadTokens, cacheWrite: cachedWriteTokens };
+    const told = {
+      input: isNested ? Math.max(0, input - cached) : input,
+      output: outputTokens,
+      cacheRead: cachedReadTokens,
+      cacheWrite: cachedWriteTokens,
+    };
     const entries = Object.entries(told).flatMap(([key, value]) => (value ? [[key, value] as const] : []));
     return entries.length > 0 ? Object.fromEntries(entries) : null;
   }

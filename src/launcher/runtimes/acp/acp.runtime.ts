@@ -34,13 +34,18 @@ export class AcpRuntime implements Runtime {
     const agent = new AcpAgent(host, this.recorder, { sessionId: session.id, policy: session.policy, actor: `agent:${session.id}` });
     const bound = new AbortController();
     void host.exited.then(({ survivors }) => {
-      if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId: session.id, pids: survivors });
+      if (survivors.length > 0)
+        this.logger.error({ msg: 'processes of an agent can not be ended', sessionId: session.id, pids: survivors });
     });
     try {
       await spec.onProcess(host.process);
       signal.throwIfAborted();
-      const late = this.limit(bound.signal).then(() => Promise.reject(new Error(`it did not answer within ${this.config.agentStartTimeoutMs} ms`)));
-      const given = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(aborted()), { once: true, signal: bound.signal }));
+      const late = this.limit(bound.signal).then(() =>
+        Promise.reject(new Error(`it did not answer within ${this.config.agentStartTimeoutMs} ms`)),
+      );
+      const given = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(aborted()), { once: true, signal: bound.signal }),
+      );
       const gone = host.exited.then(({ code, signal: by }) => Promise.reject(new Error(`it ended with ${by ?? `code ${code}`}`)));
       await Promise.race([this.open(host, agent, spec), late, given, gone]);
       return agent;
@@ -56,7 +61,8 @@ export class AcpRuntime implements Runtime {
   private async spawn({ session, profile, program, env }: LaunchSpec): Promise<AgentHost> {
     try {
       const group = await spawnGroup({ program, args: profile.command.slice(1), cwd: session.projectDir, env });
-      const debug = (facts: Readonly<Record<string, unknown>>) => this.logger.debug({ sessionId: session.id, agent: profile.name, ...facts });
+      const debug = (facts: Readonly<Record<string, unknown>>) =>
+        this.logger.debug({ sessionId: session.id, agent: profile.name, ...facts });
       return new InProcessAgentHost(group, { id: newId(), stopGraceMs: this.config.agentStopGraceMs, debug });
     } catch (error) {
       throw explained(error, profile.name, '');
@@ -89,7 +95,10 @@ const aborted = (): Error => new Error('the start was given up');
 
 function explained(error: unknown, profile: string, stderr: string): DomainError {
   if (error instanceof DomainError) return error;
-  const remedy = error instanceof AgentRequestError && error.code === AUTH_REQUIRED ? 'Sign in with the agent itself on this host, then start the session again.' : undefined;
+  const remedy =
+    error instanceof AgentRequestError && error.code === AUTH_REQUIRED
+      ? 'Sign in with the agent itself on this host, then start the session again.'
+      : undefined;
   const step = error instanceof AgentRequestError ? `${error.method}: ` : '';
   return new AgentStartError(profile, `${step}${textOfFailure(error)}`, { remedy, stderr });
 }

@@ -21,7 +21,9 @@ export function decide(policy: PermissionPolicy, kinds: readonly string[], optio
   const { isAllowed, reason } = judge(policy, kinds);
   const wanted = isAllowed ? (['allow_once', 'allow_always'] as const) : (['reject_once', 'reject_always'] as const);
   const option = wanted.flatMap((kind) => options.find((each) => each.kind === kind) ?? [])[0];
-  return option ? { isAllowed, optionId: option.optionId, reason } : { isAllowed: false, optionId: null, reason: `${reason}; the agent offers no option for that` };
+  return option
+    ? { isAllowed, optionId: option.optionId, reason }
+    : { isAllowed: false, optionId: null, reason: `${reason}; the agent offers no option for that` };
 }
 
 function judge(policy: PermissionPolicy, kinds: readonly string[]): { isAllowed: boolean; reason: string } {
@@ -35,7 +37,10 @@ function judge(policy: PermissionPolicy, kinds: readonly string[]): { isAllowed:
     case 'allow-reads': {
       const isAllowed = kinds.length > 0 && kinds.every((kind) => READING.includes(kind));
       const what = kinds.length > 0 ? [...new Set(kinds)].join(' and ') : 'of no kind';
-      return { isAllowed, reason: isAllowed ? `the policy allows reading (${what})` : `the policy allows reading only, and this is ${what}` };
+      return {
+        isAllowed,
+        reason: isAllowed ? `the policy allows reading (${what})` : `the policy allows reading only, and this is ${what}`,
+      };
     }
   }
 }

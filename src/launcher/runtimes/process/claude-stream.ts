@@ -5,7 +5,12 @@ const anything = z.record(z.string(), z.unknown());
 const block = z.looseObject({ type: z.string() });
 const message = z.looseObject({ message: z.looseObject({ content: z.union([z.string(), z.array(block)]) }) });
 const tokens = z.number().int().min(0).catch(0);
-const usage = z.looseObject({ input_tokens: tokens, output_tokens: tokens, cache_read_input_tokens: tokens, cache_creation_input_tokens: tokens });
+const usage = z.looseObject({
+  input_tokens: tokens,
+  output_tokens: tokens,
+  cache_read_input_tokens: tokens,
+  cache_creation_input_tokens: tokens,
+});
 const result = z.looseObject({
   is_error: z.boolean().catch(false),
   subtype: z.string().catch(''),
@@ -19,8 +24,22 @@ const init = z.looseObject({ session_id: z.string() });
 
 /** Kinds of ACP for the tools of Claude Code that have one. */
 const KINDS: Readonly<Record<string, string>> = {
-  Read: 'read', NotebookRead: 'read', LS: 'search', Glob: 'search', Grep: 'search', Bash: 'execute', BashOutput: 'execute', KillShell: 'execute',
-  Edit: 'edit', MultiEdit: 'edit', Write: 'edit', NotebookEdit: 'edit', WebFetch: 'fetch', WebSearch: 'fetch', Task: 'think', TodoWrite: 'think',
+  Read: 'read',
+  NotebookRead: 'read',
+  LS: 'search',
+  Glob: 'search',
+  Grep: 'search',
+  Bash: 'execute',
+  BashOutput: 'execute',
+  KillShell: 'execute',
+  Edit: 'edit',
+  MultiEdit: 'edit',
+  Write: 'edit',
+  NotebookEdit: 'edit',
+  WebFetch: 'fetch',
+  WebSearch: 'fetch',
+  Task: 'think',
+  TodoWrite: 'think',
 };
 
 /** Claude Code's `--output-format stream-json` (2.1.329): whether a run succeeded is told by `result.is_error`, not by the exit code. */
@@ -79,7 +98,10 @@ export class ClaudeStream implements StreamTranslator {
   private result(record: Readonly<Record<string, unknown>>): StreamEvent[] {
     const { is_error, subtype, result: text, errors, total_cost_usd, usage: used, terminal_reason } = result.parse(record);
     const reason = [asText(text), ...(errors ?? []).map(asText)].filter((each) => each !== '').join('; ');
-    this.verdict = is_error || subtype.startsWith('error') ? { isSuccess: false, error: reason || subtype } : { isSuccess: true, stopReason: terminal_reason ?? 'end_turn' };
+    this.verdict =
+      is_error || subtype.startsWith('error')
+        ? { isSuccess: false, error: reason || subtype }
+        : { isSuccess: true, stopReason: terminal_reason ?? 'end_turn' };
     const increment = {
       input: used?.input_tokens ?? 0,
       output: used?.output_tokens ?? 0,
@@ -109,6 +131,12 @@ function toolCall(each: Readonly<Record<string, unknown>>): object {
 
 function toolResult(each: Readonly<Record<string, unknown>>): object {
   const { content } = each;
-  const text = Array.isArray(content) ? content.map((part: unknown) => asText(block.safeParse(part).data?.['text'] ?? part)).join('\n') : asText(content);
-  return { toolCallId: asText(each['tool_use_id']), status: each['is_error'] === true ? 'failed' : 'completed', content: textContent(text) };
+  const text = Array.isArray(content)
+    ? content.map((part: unknown) => asText(block.safeParse(part).data?.['text'] ?? part)).join('\n')
+    : asText(content);
+  return {
+    toolCallId: asText(each['tool_use_id']),
+    status: each['is_error'] === true ? 'failed' : 'completed',
+    content: textContent(text),
+  };
 }

@@ -52,7 +52,18 @@ export class CodexStream implements StreamTranslator {
       case 'reasoning':
         return isOver ? [{ type: 'thought', payload: { content: [{ type: 'text', text: asText(each['text']) }] } }] : [];
       case 'todo_list':
-        return [{ type: 'plan', payload: { entries: z.array(todo).catch([]).parse(each['items']).map(({ text, completed }) => ({ content: text, status: completed ? 'completed' : 'pending' })) } }];
+        return [
+          {
+            type: 'plan',
+            payload: {
+              entries: z
+                .array(todo)
+                .catch([])
+                .parse(each['items'])
+                .map(({ text, completed }) => ({ content: text, status: completed ? 'completed' : 'pending' })),
+            },
+          },
+        ];
       case 'error':
         return isOver ? [logEvent('warn', messageOf(each))] : [];
       default:
@@ -65,14 +76,33 @@ export class CodexStream implements StreamTranslator {
     if (!this.begun.has(each.id)) {
       this.begun.add(each.id);
       const { title, kind } = describe(each);
-      events.push({ type: 'tool_call', payload: { toolCallId: each.id, title: title.slice(0, 512), kind, status: 'in_progress', rawInput: each, locations: changesOf(each).map(({ path }) => ({ path })), content: [] } });
+      events.push({
+        type: 'tool_call',
+        payload: {
+          toolCallId: each.id,
+          title: title.slice(0, 512),
+          kind,
+          status: 'in_progress',
+          rawInput: each,
+          locations: changesOf(each).map(({ path }) => ({ path })),
+          content: [],
+        },
+      });
     }
     if (!isOver) return events;
     const hasFailed = each['status'] === 'failed' || (typeof each['exit_code'] === 'number' && each['exit_code'] !== 0);
     const output = each['aggregated_output'] ?? each['result'] ?? each['error'];
-    events.push({ type: 'tool_update', payload: { toolCallId: each.id, status: hasFailed ? 'failed' : 'completed', content: output === undefined || output === null ? [] : textContent(asText(output)) } });
+    events.push({
+      type: 'tool_update',
+      payload: {
+        toolCallId: each.id,
+        status: hasFailed ? 'failed' : 'completed',
+        content: output === undefined || output === null ? [] : textContent(asText(output)),
+      },
+    });
     if (!hasFailed)
-      for (const { path, kind } of changesOf(each)) events.push({ type: 'file_change', payload: { path, change: CHANGES[kind] ?? 'modified' } });
+      for (const { path, kind } of changesOf(each))
+        events.push({ type: 'file_change', payload: { path, change: CHANGES[kind] ?? 'modified' } });
     return events;
   }
 }
@@ -82,7 +112,12 @@ function describe(each: Item): { title: string; kind: string } {
     case 'command_execution':
       return { title: asText(each['command']), kind: 'execute' };
     case 'file_change':
-      return { title: `Change ${changesOf(each).map(({ path }) => path).join(', ')}`, kind: 'edit' };
+      return {
+        title: `Change ${changesOf(each)
+          .map(({ path }) => path)
+          .join(', ')}`,
+        kind: 'edit',
+      };
     case 'mcp_tool_call':
       return { title: `${asText(each['server'])}.${asText(each['tool'])}`, kind: 'other' };
     case 'web_search':
@@ -99,7 +134,12 @@ function usageOf(value: unknown): StreamEvent[] {
   const parsed = usage.safeParse(value);
   if (!parsed.success) return [];
   const { input_tokens, cached_input_tokens, output_tokens } = parsed.data;
-  return [{ type: 'usage', payload: { input: Math.max(0, input_tokens - cached_input_tokens), cacheRead: cached_input_tokens, output: output_tokens } }];
+  return [
+    {
+      type: 'usage',
+      payload: { input: Math.max(0, input_tokens - cached_input_tokens), cacheRead: cached_input_tokens, output: output_tokens },
+    },
+  ];
 }
 
 function messageOf(record: Readonly<Record<string, unknown>>): string {

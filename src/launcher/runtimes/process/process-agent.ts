@@ -84,7 +84,9 @@ export class ProcessAgent implements RunningAgent {
     return (events) =>
       this.recorder.recordPersistently(
         id,
-        events.map(({ type, payload }) => ({ draft: { id: `${run}:${++n}`, type, payload, turn, source: 'system', actor: `agent:${id}` } })),
+        events.map(({ type, payload }) => ({
+          draft: { id: `${run}:${++n}`, type, payload, turn, source: 'system', actor: `agent:${id}` },
+        })),
       );
   }
 }

@@ -6,7 +6,8 @@ import type { StreamTranslator } from './stream-translator.js';
 
 function run(translator: StreamTranslator, records: readonly Record<string, unknown>[]) {
   const events = records.flatMap((record) => translator.translate(record));
-  for (const { type, payload } of events) if (isKnownType(type)) expect({ type, ok: PAYLOADS[type].safeParse(payload).success }).toEqual({ type, ok: true });
+  for (const { type, payload } of events)
+    if (isKnownType(type)) expect({ type, ok: PAYLOADS[type].safeParse(payload).success }).toEqual({ type, ok: true });
   return events.map(({ type, payload }) => ({ type, ...payload }));
 }
 
@@ -15,10 +16,26 @@ describe('Claude Code stream-json', () => {
     const stream = new ClaudeStream();
     const events = run(stream, [
       { subtype: 'init', session_id: 's1', type: 'system', cwd: '/w' },
-      { type: 'assistant', message: { content: [{ type: 'thinking', thinking: 'hm' }, { type: 'text', text: 'Hi' }, { type: 'tool_use', id: 't1', name: 'Write', input: { file_path: '/w/a', content: 'x' } }] } },
+      {
+        type: 'assistant',
+        message: {
+          content: [
+            { type: 'thinking', thinking: 'hm' },
+            { type: 'text', text: 'Hi' },
+            { type: 'tool_use', id: 't1', name: 'Write', input: { file_path: '/w/a', content: 'x' } },
+          ],
+        },
+      },
       { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 't1', content: [{ type: 'text', text: 'ok' }] }] } },
       { type: 'user', message: { content: [{ type: 'tool_result', tool_use_id: 't2', is_error: true, content: 'denied' }] } },
-      { result: 'Hi', subtype: 'success', is_error: false, total_cost_usd: 0.5, usage: { input_tokens: 1, output_tokens: 2, cache_read_input_tokens: 3, cache_creation_input_tokens: 4 }, type: 'result' },
+      {
+        result: 'Hi',
+        subtype: 'success',
+        is_error: false,
+        total_cost_usd: 0.5,
+        usage: { input_tokens: 1, output_tokens: 2, cache_read_input_tokens: 3, cache_creation_input_tokens: 4 },
+        type: 'result',
+      },
     ]);
     expect(events.map(({ type }) => type)).toEqual(['thought', 'message', 'tool_call', 'tool_update', 'tool_update', 'usage']);
     expect(events[2]).toMatchObject({ toolCallId: 't1', title: 'Write /w/a', kind: 'edit', locations: [{ path: '/w/a' }] });
@@ -37,7 +54,16 @@ describe('Claude Code stream-json', () => {
 
   it('survives records of any form', () => {
     const stream = new ClaudeStream();
-    run(stream, [{}, { type: 'assistant' }, { type: 'assistant', message: { content: 7 } }, { type: 'user', message: { content: 'text' } }, { type: 'assistant', message: { content: [{ type: 'tool_use' }] } }, { type: 'system' }, { type: 'future' }, { type: 'result', usage: 7, total_cost_usd: -1 }]);
+    run(stream, [
+      {},
+      { type: 'assistant' },
+      { type: 'assistant', message: { content: 7 } },
+      { type: 'user', message: { content: 'text' } },
+      { type: 'assistant', message: { content: [{ type: 'tool_use' }] } },
+      { type: 'system' },
+      { type: 'future' },
+      { type: 'result', usage: 7, total_cost_usd: -1 },
+    ]);
     expect(stream.verdict).toMatchObject({ isSuccess: true });
   });
 });
@@ -49,13 +75,25 @@ describe('codex exec --json', () => {
       { type: 'thread.started', thread_id: 'th' },
       { type: 'turn.started' },
       { type: 'item.started', item: { id: 'i1', type: 'command_execution', command: 'ls', status: 'in_progress' } },
-      { type: 'item.completed', item: { id: 'i1', type: 'command_execution', command: 'ls', aggregated_output: 'a\n', exit_code: 2, status: 'failed' } },
+      {
+        type: 'item.completed',
+        item: { id: 'i1', type: 'command_execution', command: 'ls', aggregated_output: 'a\n', exit_code: 2, status: 'failed' },
+      },
       { type: 'item.completed', item: { id: 'i2', type: 'file_change', changes: [{ path: '/w/a', kind: 'add' }], status: 'completed' } },
       { type: 'item.completed', item: { id: 'i3', type: 'error', message: 'just a warning' } },
       { type: 'item.completed', item: { id: 'i4', type: 'agent_message', text: 'done' } },
       { type: 'turn.completed', usage: { input_tokens: 10, cached_input_tokens: 4, output_tokens: 2 } },
     ]);
-    expect(events.map(({ type }) => type)).toEqual(['tool_call', 'tool_update', 'tool_call', 'tool_update', 'file_change', 'log', 'message', 'usage']);
+    expect(events.map(({ type }) => type)).toEqual([
+      'tool_call',
+      'tool_update',
+      'tool_call',
+      'tool_update',
+      'file_change',
+      'log',
+      'message',
+      'usage',
+    ]);
     expect(events[1]).toMatchObject({ status: 'failed' });
     expect(events[4]).toMatchObject({ path: '/w/a', change: 'added' });
     expect(events[7]).toMatchObject({ input: 6, cacheRead: 4, output: 2 });
@@ -75,7 +113,12 @@ describe('a prompt for a command', () => {
   });
 
   it('is text', () => {
-    expect(promptText([{ type: 'text', text: 'a' }, { type: 'resource_link', uri: 'file:///x', name: 'x' }])).toBe('a\nfile:///x');
+    expect(
+      promptText([
+        { type: 'text', text: 'a' },
+        { type: 'resource_link', uri: 'file:///x', name: 'x' },
+      ]),
+    ).toBe('a\nfile:///x');
     expect(promptText([{ type: 'image', data: '', mimeType: 'image/png' }])).toBeNull();
   });
 });

@@ -92,7 +92,10 @@ export class ProcessTurn {
     if (line.text.trim() === '') return [];
     const record = this.translator && line.dropped === 0 ? recordOf(line.text) : null;
     if (this.translator && record) return this.translator.translate(record);
-    const text = shown({ text: line.text.slice(0, MAX_TEXT_BYTES), dropped: line.dropped + Math.max(0, line.text.length - MAX_TEXT_BYTES) });
+    const text = shown({
+      text: line.text.slice(0, MAX_TEXT_BYTES),
+      dropped: line.dropped + Math.max(0, line.text.length - MAX_TEXT_BYTES),
+    });
     return [{ type: 'log', payload: { level: 'info', text, stream: 'stdout' } }];
   }
 
@@ -106,8 +109,10 @@ export class ProcessTurn {
     if (this.isInterrupted) return { state: 'cancelled', stopReason: 'cancelled', exit };
     const verdict = this.translator?.verdict;
     if (verdict && !verdict.isSuccess) return { state: 'failed', error: verdict.error ?? 'the agent reported a failure', exit };
-    if (exit.code !== 0) return { state: 'failed', error: `the command ended with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`, exit };
-    if (this.translator && !verdict) return { state: 'failed', error: `the command ended without telling a result${lastLines(exit.stderr)}`, exit };
+    if (exit.code !== 0)
+      return { state: 'failed', error: `the command ended with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`, exit };
+    if (this.translator && !verdict)
+      return { state: 'failed', error: `the command ended without telling a result${lastLines(exit.stderr)}`, exit };
     return { state: 'completed', stopReason: verdict?.stopReason ?? 'end_turn', exit };
   }
 }
@@ -120,4 +125,3 @@ function recordOf(text: string): Readonly<Record<string, unknown>> | null {
     return null;
   }
 }
-

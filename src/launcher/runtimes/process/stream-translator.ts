@@ -21,7 +21,10 @@ export interface StreamTranslator {
   readonly agentSessionId: string | null;
 }
 
-export const logEvent = (level: 'debug' | 'info' | 'warn' | 'error', text: string): StreamEvent => ({ type: 'log', payload: { level, text } });
+export const logEvent = (level: 'debug' | 'info' | 'warn' | 'error', text: string): StreamEvent => ({
+  type: 'log',
+  payload: { level, text },
+});
 
 export const asText = (value: unknown): string => (typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value));
 
