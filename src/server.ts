@@ -1,8 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Access } from './auth/access.service.js';
 import { AdminKey } from './auth/admin-key.js';
+import { BrowserLogins } from './auth/browser-logins.service.js';
 import type { Environment } from './config/environment.js';
 import { MusterConfig } from './config/muster-config.js';
 import { configureApp } from './configure-app.js';
@@ -68,7 +68,7 @@ function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number
 
 function greeting(app: NestExpressApplication, config: MusterConfig, url: string): string {
   const isOpen = config.auth === 'off';
-  const link = `${url}/api/login?code=${isOpen ? '' : app.get(Access).newLoginCode()}`;
+  const link = `${url}/api/login?code=${isOpen ? '' : app.get(BrowserLogins).newCode()}`;
   const lines = [
     `Muster listens on ${url}`,
     ...(isOpen

@@ -4,11 +4,17 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from 'express';
 import { requestContext } from '../core/http/request-context.js';
 import { Access } from './access.service.js';
+import { Authenticator } from './authenticator.service.js';
+import { csrfTokenOf } from './browser-logins.service.js';
 import { EdgeRules } from './edge-rules.js';
+import { isSameSecret } from './credentials.js';
+import { CsrfTokenError } from './auth.errors.js';
 import { ROUTE_PERMISSION } from './route.decorator.js';
 import type { Permission, Principal } from './principal.types.js';
 
 export const COOKIE = 'muster_session';
+export const CSRF_COOKIE = 'muster_csrf';
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 declare module 'express-serve-static-core' {
   interface Request {
@@ -21,6 +27,7 @@ declare module 'express-serve-static-core' {
 export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
+    private readonly authenticator: Authenticator,
     private readonly access: Access,
     private readonly edge: EdgeRules,
   ) {}
@@ -33,13 +40,20 @@ export class AccessGuard implements CanActivate {
     const { credential, isCookie } = credentialOf(request.headers);
     this.edge.assertOrigin(request.headers, { method: request.method, isCookie });
     if (permission === 'public') return true;
-    const principal = await this.access.authenticate(credential);
+    if (isCookie && credential !== undefined && !SAFE_METHODS.includes(request.method)) assertCsrf(request.headers, credential);
+    const principal = await this.authenticator.authenticate(credential);
     this.access.assertMay(principal, permission);
     request.principal = principal;
     const store = requestContext.getStore();
     if (store) store.principalId = principal.id;
     return true;
   }
+}
+
+/** A page of another origin can send our cookie along, but not know this. @throws CsrfTokenError */
+function assertCsrf(headers: IncomingHttpHeaders, cookie: string): void {
+  const given = headers['x-csrf-token'];
+  if (typeof given !== 'string' || !isSameSecret(given, csrfTokenOf(cookie))) throw new CsrfTokenError();
 }
 
 /** The credential of a request: Bearer, `X-API-Key` or our cookie, in this order. */

@@ -1,111 +1,53 @@
 import { Injectable } from '@nestjs/common';
-import { MusterConfig } from '../config/muster-config.js';
-import { Clock } from '../core/clock.js';
-import { UnitOfWork } from '../core/database/unit-of-work.js';
-import { newId, randomBase62 } from '../core/ids.js';
-import { AdminKey } from './admin-key.js';
-import { ForbiddenError, UnauthenticatedError } from './auth.errors.js';
-import { hashOf, isKey, type KeyKind, newKey, prefixOf } from './credentials.js';
-import { ApiKeysRepository } from './persistence/api-keys.repository.js';
-import type { Permission, Principal, Visibility } from './principal.types.js';
-
-const ADMIN: Principal = { id: 'admin', kind: 'admin', name: 'Administrator' };
-const LOGIN_CODE_MS = 15 * 60_000;
-const BROWSER_KEY_MS = 12 * 3_600_000;
+import { ForbiddenError } from './auth.errors.js';
+import { PERMISSIONS, type Permission, type Principal, type Visibility, type Visible, WORKSPACE_ROLES, type WorkspaceRole } from './principal.types.js';
 
 /** What an agent may do, and within its own session only. */
 const AGENT_PERMISSIONS: readonly Permission[] = ['public', 'self:read', 'sessions:read', 'events:append'];
+/** What is an admin's alone. */
+const ADMIN_PERMISSIONS: readonly Permission[] = ['audit:read', 'ops:read'];
 
-/** Who somebody is, what they may do and see. */
+/** What a principal may do and see. */
 @Injectable()
 export class Access {
-  private readonly loginCodes = new Map<string, number>();
-
-  constructor(
-    private readonly config: MusterConfig,
-    private readonly adminKey: AdminKey,
-    private readonly keys: ApiKeysRepository,
-    private readonly unit: UnitOfWork,
-    private readonly clock: Clock,
-  ) {}
-
-  /** Whose credential this is. @throws UnauthenticatedError */
-  async authenticate(credential: string | undefined): Promise<Principal> {
-    if (this.config.auth === 'off') return ADMIN;
-    if (credential === undefined || credential === '') throw new UnauthenticatedError();
-    if (this.adminKey.matches(credential)) return ADMIN;
-    if (!isKey(credential)) throw new UnauthenticatedError();
-    const key = await this.keys.findByHash(hashOf(credential));
-    if (!key || (key.expiresAt !== null && key.expiresAt <= this.clock.nowIso())) throw new UnauthenticatedError();
-    if (key.kind === 'session' && key.sessionId) return { id: key.principalId, kind: 'agent', name: key.name, sessionId: key.sessionId };
-    return { ...ADMIN, name: key.name };
+  /** @throws ForbiddenError where its kind, or its credential, does not reach so far */
+  assertMay(principal: Principal, permission: Permission): void {
+    if (this.permissionsOf(principal).includes(permission)) return;
+    throw new ForbiddenError(`These credentials do not reach so far: ${permission} is needed.`, { context: { permission } });
   }
 
-  /** @throws ForbiddenError */
-  assertMay(principal: Principal, permission: Permission): void {
-    if (principal.kind === 'agent' && !AGENT_PERMISSIONS.includes(permission))
-      throw new ForbiddenError(`An agent's own key does not reach so far: ${permission} is needed.`, { context: { permission } });
+  permissionsOf(principal: Principal): readonly Permission[] {
+    const { kind, permissions } = principal;
+    if (kind === 'agent') return AGENT_PERMISSIONS;
+    const ofKind = kind === 'admin' || kind === 'system' ? PERMISSIONS : PERMISSIONS.filter((each) => !ADMIN_PERMISSIONS.includes(each));
+    if (!permissions) return ofKind;
+    return ofKind.filter((each) => each === 'public' || each === 'self:read' || permissions.includes(each));
   }
 
   visibilityOf(principal: Principal): Visibility {
-    if (principal.kind === 'admin' || principal.kind === 'system') return { all: true };
-    return { all: false, ownerId: principal.id, workspaceIds: [], sessionId: principal.sessionId };
+    if (isAdmin(principal)) return { all: true };
+    return { all: false, ownerId: principal.id, workspaceIds: [...(principal.roles?.keys() ?? [])], sessionId: principal.sessionId };
   }
 
-  /** A code for one sign-in of a browser, valid for 15 minutes. */
-  newLoginCode(): string {
-    const code = randomBase62(32);
-    this.loginCodes.set(hashOf(code), this.clock.nowMs() + LOGIN_CODE_MS);
-    return code;
-  }
-
-  /** Turns a code into the value of a cookie. @throws UnauthenticatedError where it was used, is too old or was never given */
-  async redeemLoginCode(code: string): Promise<{ secret: string; maxAgeMs: number }> {
-    const hash = hashOf(code);
-    const validUntil = this.loginCodes.get(hash);
-    this.loginCodes.delete(hash);
-    if (validUntil === undefined || validUntil < this.clock.nowMs()) throw new UnauthenticatedError();
-    const secret = await this.giveKey('browser', { principalId: ADMIN.id, name: 'Browser', expiresInMs: BROWSER_KEY_MS });
-    return { secret, maxAgeMs: BROWSER_KEY_MS };
-  }
-
-  /** A key for the agent of one session; it ends with {@link revokeSessionKeys}. */
-  giveSessionKey(sessionId: string, agent: string): Promise<string> {
-    return this.giveKey('session', { principalId: `agent:${sessionId}`, name: agent, sessionId });
-  }
-
-  async revokeSessionKeys(sessionId: string): Promise<void> {
-    await this.unit.run(() => this.keys.revokeOfSession(sessionId, this.clock.nowIso()));
-  }
-
-  private async giveKey(
-    kind: KeyKind,
-    {
-      principalId,
-      name,
-      sessionId = null,
-      expiresInMs,
-    }: { principalId: string; name: string; sessionId?: string | null; expiresInMs?: number },
-  ): Promise<string> {
-    const secret = newKey(kind);
-    const now = this.clock.now();
-    await this.unit.run(() =>
-      this.keys.add({
-        id: newId(),
-        kind,
-        name,
-        prefix: prefixOf(secret),
-        hash: hashOf(secret),
-        principalId,
-        sessionId,
-        scopes: [],
-        workspaceIds: null,
-        expiresAt: expiresInMs === undefined ? null : new Date(now.getTime() + expiresInMs).toISOString(),
-        lastUsedAt: null,
-        revokedAt: null,
-        createdAt: now.toISOString(),
-      }),
-    );
-    return secret;
+  /**
+   * Whether `principal` may do to a thing it sees what needs this role. What belongs to no workspace is its owner's alone, and an
+   * agent acts in its own session.
+   * @throws ForbiddenError
+   */
+  assertRole(principal: Principal, subject: Visible, role: WorkspaceRole): void {
+    if (isAdmin(principal) || (principal.kind === 'agent' && principal.sessionId === subject.sessionId)) return;
+    if (subject.workspaceId === null) {
+      if (subject.ownerId === principal.id) return;
+      throw new ForbiddenError('This belongs to somebody else.');
+    }
+    const own = principal.roles?.get(subject.workspaceId);
+    if (own !== undefined && WORKSPACE_ROLES.indexOf(own) >= WORKSPACE_ROLES.indexOf(role)) return;
+    throw new ForbiddenError(`This takes the role ${role} in the workspace; yours is ${own ?? 'none'}.`, {
+      remedy: 'Ask an owner of the workspace.',
+      context: { needed: role, role: own ?? null },
+    });
   }
 }
+
+/** Sees and may everything. */
+export const isAdmin = ({ kind }: Principal): boolean => kind === 'admin' || kind === 'system';

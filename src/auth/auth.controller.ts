@@ -1,7 +1,7 @@
-import { Get, Query, Res } from '@nestjs/common';
-import type { Response } from 'express';
-import { COOKIE } from './access.guard.js';
-import { Access } from './access.service.js';
+import { Get, Query, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { COOKIE, credentialOf, CSRF_COOKIE } from './access.guard.js';
+import { BrowserLogins, csrfTokenOf } from './browser-logins.service.js';
 import { LoginQuery } from './dto/login.dto.js';
 import { PrincipalResponse } from './dto/principal.response.js';
 import { MusterController } from './muster-controller.decorator.js';
@@ -11,7 +11,7 @@ import { Route } from './route.decorator.js';
 
 @MusterController('', 'access')
 export class AuthController {
-  constructor(private readonly access: Access) {}
+  constructor(private readonly logins: BrowserLogins) {}
 
   @Get('me')
   @Route({
@@ -20,8 +20,9 @@ export class AuthController {
     permission: 'self:read',
     response: { type: PrincipalResponse, example: { id: 'admin', kind: 'admin', name: 'Administrator' } },
   })
-  me(@CurrentPrincipal() principal: Principal): PrincipalResponse {
-    return PrincipalResponse.of(principal);
+  me(@CurrentPrincipal() principal: Principal, @Req() request: Request): PrincipalResponse {
+    const { credential, isCookie } = credentialOf(request.headers);
+    return PrincipalResponse.of(principal, isCookie && credential !== undefined ? csrfTokenOf(credential) : undefined);
   }
 
   @Get('login')
@@ -33,8 +34,10 @@ export class AuthController {
     errors: { 401: ['unauthenticated'] },
   })
   async login(@Query() { code }: LoginQuery, @Res() response: Response): Promise<void> {
-    const { secret, maxAgeMs } = await this.access.redeemLoginCode(code);
+    const { secret, csrfToken, maxAgeMs } = await this.logins.redeem(code);
     response.cookie(COOKIE, secret, { httpOnly: true, sameSite: 'strict', path: '/', maxAge: maxAgeMs });
+    // Readable by our pages, so that they can send it as X-CSRF-Token.
+    response.cookie(CSRF_COOKIE, csrfToken, { sameSite: 'strict', path: '/', maxAge: maxAgeMs });
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('Referrer-Policy', 'no-referrer');
     response.redirect(303, '/api/docs');

@@ -28,3 +28,21 @@ export class OriginNotAllowedError extends DomainError {
   readonly code = 'origin_not_allowed';
   readonly kind = 'forbidden';
 }
+
+/** There is no such key, or it is somebody else's. */
+export class KeyNotFoundError extends DomainError {
+  readonly code = 'key_not_found';
+  readonly kind = 'not_found';
+  constructor(id: string) {
+    super(`There is no key ${JSON.stringify(id.slice(0, 100))}.`);
+  }
+}
+
+/** A browser changes something with its cookie, without the token that shows that a page of ours sent it. */
+export class CsrfTokenError extends DomainError {
+  readonly code = 'csrf_token';
+  readonly kind = 'forbidden';
+  constructor() {
+    super('The CSRF token is missing or wrong.', { remedy: 'Send the value of the cookie muster_csrf (also in GET /api/me) as X-CSRF-Token.' });
+  }
+}

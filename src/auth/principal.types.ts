@@ -10,11 +10,18 @@ export const PERMISSIONS = [
   'sessions:write',
   'sessions:control',
   'events:append',
+  'keys:manage',
+  'tickets:create',
+  'audit:read',
   'ops:read',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 export type PrincipalKind = 'admin' | 'user' | 'service' | 'agent' | 'system';
+
+/** What a member may do in a workspace: a viewer looks, an editor also starts and steers sessions, an owner also decides about the workspace. */
+export const WORKSPACE_ROLES = ['viewer', 'editor', 'owner'] as const;
+export type WorkspaceRole = (typeof WORKSPACE_ROLES)[number];
 
 /** Who acts. */
 export interface Principal {
@@ -24,14 +31,22 @@ export interface Principal {
   readonly name: string;
   /** An agent acts within this session only. */
   readonly sessionId?: string;
+  /** The key it came with. */
+  readonly keyId?: string;
+  /** What its credential is limited to; absent: everything its kind may do. */
+  readonly permissions?: readonly Permission[];
+  /** The only workspaces its credential reaches; absent: all it is a member of. */
+  readonly workspaceLimit?: readonly string[];
+  /** Its role in each workspace it may enter, as of its authentication. */
+  readonly roles?: ReadonlyMap<string, WorkspaceRole>;
 }
 
 /** The server itself. */
 export const SYSTEM: Principal = { id: 'system', kind: 'system', name: 'Muster' };
 
 /**
- * Which rows a principal may see; every list, count, feed and stream is filtered by it. `sessionId` narrows to one session;
- * otherwise one's own, and those of `workspaceIds`.
+ * Which rows a principal may see; every list, count, feed and stream is filtered by it. `sessionId` narrows to one session; otherwise
+ * what belongs to one of `workspaceIds`, and what belongs to no workspace but to oneself.
  */
 export type Visibility =
   | { readonly all: true }
@@ -47,8 +62,6 @@ export interface Visible {
 export function canSee(visibility: Visibility, subject: Visible): boolean {
   if (visibility.all) return true;
   if (visibility.sessionId !== undefined) return subject.sessionId === visibility.sessionId;
-  return (
-    (subject.ownerId !== null && subject.ownerId === visibility.ownerId) ||
-    (subject.workspaceId !== null && visibility.workspaceIds.includes(subject.workspaceId))
-  );
+  if (subject.workspaceId !== null) return visibility.workspaceIds.includes(subject.workspaceId);
+  return subject.ownerId !== null && subject.ownerId === visibility.ownerId;
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { statSync } from 'node:fs';
 import type { AgentProfile } from '../agents/agent-profile.types.js';
 import { AgentsService } from '../agents/agents.service.js';
-import { Access } from '../auth/access.service.js';
+import { Keys } from '../auth/keys.service.js';
 import { MusterConfig } from '../config/muster-config.js';
 import { ServerAddress } from '../core/http/server-address.js';
 import { findProgram } from '../core/process/find-program.js';
@@ -22,7 +22,7 @@ export class AgentStarter {
   constructor(
     private readonly config: MusterConfig,
     private readonly agents: AgentsService,
-    private readonly access: Access,
+    private readonly keys: Keys,
     private readonly address: ServerAddress,
     private readonly runtimes: Runtimes,
   ) {}
@@ -42,10 +42,10 @@ export class AgentStarter {
 
   /** Takes back what the agent was given. */
   async release(sessionId: string): Promise<void> {
-    await this.access.revokeSessionKeys(sessionId);
+    await this.keys.revokeSessionKeys(sessionId);
   }
 
   private async ownEnvironment({ id }: SessionEntity, { name }: AgentProfile): Promise<Record<string, string>> {
-    return { MUSTER_URL: this.address.publicUrl, MUSTER_SESSION_ID: id, MUSTER_TOKEN: await this.access.giveSessionKey(id, name) };
+    return { MUSTER_URL: this.address.publicUrl, MUSTER_SESSION_ID: id, MUSTER_TOKEN: await this.keys.giveSessionKey(id, name) };
   }
 }

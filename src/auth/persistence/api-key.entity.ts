@@ -5,10 +5,11 @@ import { jsonText } from '../../core/database/columns.js';
 @Entity('api_keys')
 @Index('uq_api_keys_hash', ['hash'], { unique: true })
 @Index('idx_api_keys_session', ['sessionId'])
+@Index('idx_api_keys_principal', ['principalId'])
 export class ApiKeyEntity {
   @PrimaryColumn({ type: 'varchar', length: 64 })
   id: string;
-  /** `personal`, `service`, `session` (an agent's, for its own session) or `browser` (a cookie). */
+  /** `admin`, `personal`, `service`, `session` (an agent's, for its own session) or `browser` (a cookie). */
   @Column({ type: 'varchar', length: 16 })
   kind: string;
   @Column({ type: 'varchar', length: 256 })
@@ -28,6 +29,12 @@ export class ApiKeyEntity {
   /** Null: not limited to workspaces. */
   @Column({ type: 'text', nullable: true, transformer: jsonText })
   workspaceIds: string[] | null;
+  /** The principal that gave it out. */
+  @Column({ type: 'varchar', length: 128, nullable: true })
+  createdBy: string | null;
+  /** The key it replaced. */
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  rotatedFromId: string | null;
   @Column({ type: 'varchar', length: 24, nullable: true })
   expiresAt: string | null;
   @Column({ type: 'varchar', length: 24, nullable: true })

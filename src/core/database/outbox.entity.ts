@@ -21,6 +21,9 @@ export class OutboxEntity {
   occurredAt: string;
   @Column({ type: 'text' })
   payload: string;
+  /** Of the request that caused it. */
+  @Column({ type: 'varchar', length: 128, nullable: true })
+  requestId: string | null;
 }
 
 /** The one row that gives positions: a database sequence would commit out of order (docs/adr/0006-numbering.md). */

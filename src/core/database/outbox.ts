@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../clock.js';
+import { requestContext } from '../http/request-context.js';
 import type { DomainEvent, DomainEventName } from '../event-bus/domain-event.types.js';
 import { Database } from './database.js';
 import { placeholders } from './dialect.js';
@@ -14,10 +15,11 @@ interface OutboxRow {
   actor: string;
   occurred_at: string;
   payload: string;
+  request_id: string | null;
 }
 
-const COLUMNS = 'position, name, workspace_id, session_id, owner_id, actor, occurred_at, payload';
-/** Rows an insert: 8 columns each, far below the parameter limits of both databases. */
+const COLUMNS = 'position, name, workspace_id, session_id, owner_id, actor, occurred_at, payload, request_id';
+/** Rows an insert: 9 columns each, far below the parameter limits of both databases. */
 const ROWS_PER_INSERT = 500;
 
 /** The stored domain events, numbered without gaps in the order of their commits. */
@@ -37,6 +39,7 @@ export class Outbox {
     if (!counter) throw new Error('The table outbox_counter has lost its row.');
     const first = Number(counter.position) - count + 1;
     const occurredAt = this.clock.nowIso();
+    const requestId = requestContext.getStore()?.requestId ?? null;
     const events = work.pending.map(({ name, subject, data }, index): DomainEvent => ({
       position: first + index,
       name,
@@ -46,12 +49,13 @@ export class Outbox {
       actor: subject.actor,
       occurredAt,
       data,
+      requestId,
     }));
     for (let at = 0; at < events.length; at += ROWS_PER_INSERT) {
       const part = events.slice(at, at + ROWS_PER_INSERT);
       await work.query(
-        `insert into outbox (${COLUMNS}) values ${placeholders(part.length, 8)}`,
-        part.flatMap((e) => [e.position, e.name, e.workspaceId, e.sessionId, e.ownerId, e.actor, e.occurredAt, JSON.stringify(e.data)]),
+        `insert into outbox (${COLUMNS}) values ${placeholders(part.length, 9)}`,
+        part.flatMap((e) => [e.position, e.name, e.workspaceId, e.sessionId, e.ownerId, e.actor, e.occurredAt, JSON.stringify(e.data), requestId]),
       );
     }
     return events;
@@ -85,6 +89,7 @@ function eventOf(row: OutboxRow): DomainEvent {
     ownerId: row.owner_id,
     actor: row.actor,
     occurredAt: row.occurred_at,
+    requestId: row.request_id,
     // eslint-disable-next-line @typescript-eslint/no-unsafe-assignment -- `store` wrote it as the payload of this name
     data: JSON.parse(row.payload),
   };

@@ -25,6 +25,8 @@ export interface DomainEvent<K extends DomainEventName = DomainEventName> {
   readonly ownerId: string | null;
   readonly actor: string;
   readonly occurredAt: string;
+  /** Of the request that caused it; null where none did. */
+  readonly requestId: string | null;
   readonly data: DomainEventMap[K];
 }
 

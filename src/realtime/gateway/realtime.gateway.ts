@@ -46,7 +46,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
 
   private async principalOf(request: IncomingMessage, credential: string | undefined): Promise<Principal | undefined> {
     try {
-      return await this.access.authenticate(credential);
+      return await this.authenticator.authenticate(credential);
     } catch (error) {
       if (error instanceof UnauthenticatedError && credential === undefined && request.headers.authorization === undefined)
         return undefined;
@@ -59,7 +59,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
     const connection = new Connection(socket, outlet, {
       commands: this.commands,
       limits: this.limits,
-      authenticate: (credential) => this.access.authenticate(credential),
+      authenticate: (credential) => this.authenticator.authenticate(credential),
       assertMay: (who, permission) => this.access.assertMay(who, permission),
       contextOf: (who) => this.contexts.make(who, outlet),
     });

@@ -139,7 +139,7 @@ export class SessionsRepository {
     const { ownerId, workspaceIds } = visibility;
     return query.andWhere(
       new Brackets((or) => {
-        or.where('s.ownerId = :ownerId', { ownerId });
+        or.where('(s.workspaceId is null and s.ownerId = :ownerId)', { ownerId });
         if (workspaceIds.length > 0) or.orWhere('s.workspaceId in (:...workspaceIds)', { workspaceIds });
       }),
     );

@@ -27,17 +27,3 @@ export class WorkspaceEntity {
   @Column({ type: 'integer' })
   version: number;
 }
-
-@Entity('workspace_members')
-@Index('idx_workspace_members_principal', ['principalId'])
-export class WorkspaceMemberEntity {
-  @PrimaryColumn({ type: 'varchar', length: 64 })
-  workspaceId: string;
-  @PrimaryColumn({ type: 'varchar', length: 128 })
-  principalId: string;
-  /** `owner`, `editor` or `viewer`. */
-  @Column({ type: 'varchar', length: 16 })
-  role: string;
-  @Column({ type: 'varchar', length: 24 })
-  createdAt: string;
-}

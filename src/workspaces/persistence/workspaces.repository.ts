@@ -4,7 +4,7 @@ import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { forUpdate } from '../../core/database/dialect.js';
 import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
-import { WorkspaceEntity, WorkspaceMemberEntity } from './workspace.entity.js';
+import { WorkspaceEntity } from './workspace.entity.js';
 
 /** Each order with the column it goes by; `-` is descending. */
 const SORTS = {
@@ -34,13 +34,10 @@ export interface WorkspacePaging {
 export class WorkspacesRepository {
   constructor(private readonly db: Database) {}
 
-  /** Adds a workspace with its owner as a member. False, and nothing is added, where the path is taken, by however short a time. */
+  /** Adds a workspace. False, and nothing is added, where the path is taken, by however short a time. */
   async add(workspace: WorkspaceEntity): Promise<boolean> {
     await this.db.writing(WorkspaceEntity).createQueryBuilder().insert().values(workspace).orIgnore().execute();
-    if (!(await this.find(workspace.id))) return false;
-    const { id: workspaceId, ownerId: principalId, createdAt } = workspace;
-    await this.db.writing(WorkspaceMemberEntity).insert({ workspaceId, principalId, role: 'owner', createdAt });
-    return true;
+    return (await this.find(workspace.id)) !== null;
   }
 
   async update(id: string, changes: Partial<WorkspaceEntity>): Promise<void> {
@@ -48,7 +45,6 @@ export class WorkspacesRepository {
   }
 
   async remove(id: string): Promise<void> {
-    await this.db.writing(WorkspaceMemberEntity).delete({ workspaceId: id });
     await this.db.writing(WorkspaceEntity).delete({ id });
   }
 
@@ -112,12 +108,7 @@ export class WorkspacesRepository {
     if (visibility.all) return query;
     // An agent sees its own session and nothing around it.
     if (visibility.sessionId !== undefined) return query.andWhere('1 = 0');
-    const { ownerId, workspaceIds } = visibility;
-    return query.andWhere(
-      new Brackets((or) => {
-        or.where('w.ownerId = :ownerId', { ownerId });
-        if (workspaceIds.length > 0) or.orWhere('w.id in (:...workspaceIds)', { workspaceIds });
-      }),
-    );
+    const { workspaceIds } = visibility;
+    return workspaceIds.length > 0 ? query.andWhere('w.id in (:...workspaceIds)', { workspaceIds }) : query.andWhere('1 = 0');
   }
 }
