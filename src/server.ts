@@ -1,6 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { AdminKey } from './auth/admin-key.js';
 import { BrowserLogins } from './auth/browser-logins.service.js';
 import type { Environment } from './config/environment.js';
@@ -57,11 +59,19 @@ async function listen(app: NestExpressApplication, { host, port }: MusterConfig)
     app.get(ServerAddress).listensOn(host, bound.port);
 }
 
-/** Requests under way may finish; what is left after the grace is cut. */
+/** Requests under way may finish; what is left after the grace is cut, and connections that never asked for anything at once. */
 function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
+  const server = app.getHttpServer();
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  for (const event of ['request', 'upgrade'] as const)
+    server.prependListener(event, ({ socket }: IncomingMessage) => silent.delete(socket));
   app.get(Shutdown).signal.addEventListener('abort', () => {
-    const server = app.getHttpServer();
     app.get(Health).stopping();
+    silent.forEach((socket) => socket.destroy());
     setTimeout(() => server.closeAllConnections(), graceMs).unref();
   });
 }

@@ -72,7 +72,7 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     if (expiresAt !== null && expiresAt <= this.clock.nowIso())
       throw new InvalidInputError('expiresAt: lies in the past.', { issues: [{ path: 'expiresAt', message: 'must lie in the future' }] });
     const own = this.access.permissionsOf(by);
-    const tooFar = scopes.filter((scope) => !own.includes(scope));
+    const tooFar = scopes.filter((scope) => !own.some((each) => each === scope));
     if (tooFar.length > 0) throw new ForbiddenError(`You can't give what you do not have: ${tooFar.join(', ')}.`);
     // Without scopes of its own the new key would reach further than the one it is made with.
     const reach = scopes.length === 0 && by.permissions ? by.permissions : scopes;

@@ -1,4 +1,4 @@
-/** What a route or a frame may need. Issue-facing names: they appear in `openapi.json` under `x-permission`. */
+/** What a route or a frame may need. The names appear in `openapi.json` under `x-permission`. */
 export const PERMISSIONS = [
   'public',
   'self:read',

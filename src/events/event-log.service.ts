@@ -247,7 +247,7 @@ export class EventLog implements OnModuleInit {
         return {
           ok: false,
           error: new SessionEndedError('The session has ended: its log accepts nothing more.', {
-            remedy: 'Resume the session: that makes a new one.',
+            remedy: 'Start a new session.',
           }),
         };
       fresh.push(event);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** The bounds of realtime delivery (DESIGN §6). A class, so that tests can shrink them. */
+/** The bounds of realtime delivery. A class, so that tests can shrink them. */
 @Injectable()
 export class RealtimeLimits {
   /** Events a frame, and bytes of it; one event always fits. */

@@ -7,6 +7,7 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { Commands } from './gateway/commands.service.js';
 import { ConnectionContexts } from './gateway/connection-contexts.service.js';
+import { GatewayCredentials } from './gateway/gateway-credentials.service.js';
 import { RealtimeGateway } from './gateway/realtime.gateway.js';
 import { FeedFollower } from './hub/feed-follower.service.js';
 import { FeedStreams } from './hub/feed-streams.service.js';
@@ -27,6 +28,7 @@ import { StreamsController } from './sse/streams.controller.js';
     FeedFollower,
     FeedStreams,
     Hub,
+    GatewayCredentials,
     RealtimeGateway,
     RealtimeLimits,
     SessionStreams,

@@ -1,8 +1,8 @@
 import { isEnded, isLive, mayMove, MOVES } from './session.state.js';
 import { SESSION_STATUSES, type SessionStatus } from './session.types.js';
 
-/** As the design writes it down, independent of the code: `from: to to to`. */
-const DESIGN = `
+/** Written down independent of the code: `from: to to to`. */
+const EXPECTED = `
 queued: starting suspended stopped failed
 starting: running idle awaiting_approval suspended failed stopped lost
 running: idle awaiting_approval suspended completed failed stopped expired lost
@@ -17,7 +17,7 @@ expired:
 `;
 
 const allowed = new Map(
-  DESIGN.trim()
+  EXPECTED.trim()
     .split('\n')
     .map((line) => line.split(':'))
     .map(([from = '', to = '']) => [from, to.trim().split(' ').filter(Boolean)]),

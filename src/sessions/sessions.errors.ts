@@ -18,7 +18,7 @@ export class IllegalMoveError extends DomainError {
   constructor(id: string, from: SessionStatus, to: SessionStatus, runtime: RuntimeKind) {
     const possible = movesFrom(from, runtime);
     super(`A session that is ${from} can't become ${to}.`, {
-      remedy: possible.length > 0 ? `From here it can become: ${possible.join(', ')}.` : 'It has ended; resume it to get a new session.',
+      remedy: possible.length > 0 ? `From here it can become: ${possible.join(', ')}.` : 'It has ended; start a new session.',
       context: { sessionId: id, from, to, possible },
     });
   }

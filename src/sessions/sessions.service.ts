@@ -149,9 +149,9 @@ export class SessionsService {
 function inputRefused(session: SessionEntity): SessionStatusError {
   const { status } = session;
   const remedy = isEnded(status)
-    ? 'It has ended; resume it to get a new session with its conversation.'
+    ? 'It has ended; start a new session.'
     : status === 'suspended' || status === 'lost'
-      ? 'Resume it first.'
+      ? 'Its agent is gone; start a new session.'
       : 'It is being stopped; start a new session.';
   return new SessionStatusError(`A session that is ${status} takes no input.`, { remedy, context: { status } });
 }

@@ -94,8 +94,8 @@ describe('a start', () => {
 
   it('signs a browser in once by its link', async () => {
     const app = await TestApp.start('sqlite');
-    const { Access } = await import('../../src/auth/access.service.js');
-    const code = app.get(Access).newLoginCode();
+    const { BrowserLogins } = await import('../../src/auth/browser-logins.service.js');
+    const code = app.get(BrowserLogins).newCode();
     const answer = await app.call('GET', `/api/login?code=${code}`, { key: null });
     expect(answer.status).toBe(303);
     const cookie = answer.headers.get('set-cookie') ?? '';

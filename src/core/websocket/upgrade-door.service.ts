@@ -26,7 +26,7 @@ const CLOSE_GRACE_MS = 1_000;
 /**
  * The one place where HTTP becomes WebSocket, on the server of whatever Nest application this is part of. Not Nest's `WsAdapter`:
  * that answers nothing to a bad frame, knows no back-pressure, and an application that imports Muster keeps its own
- * (docs/adr/0005-frames-and-cursors.md). Our paths are ours alone, because other listeners destroy sockets they don't know;
+ * (docs/adr/0007-our-own-websocket-door.md). Our paths are ours alone, because other listeners destroy sockets they don't know;
  * other paths are theirs, or 404 where nobody else listens.
  */
 @Injectable()

@@ -12,6 +12,7 @@ import { shown } from '../../core/process/line-splitter.js';
 import { LineTail } from '../../core/process/line-tail.js';
 import { type EndedGroup, endWatched, GroupWatch } from '../../core/process/process-group.js';
 import type { ProcessGroup } from '../../core/process/spawn-group.js';
+import { answerOf, descriptionOf, textOrNull } from './acp-answers.js';
 import { acpStream, isRecord, type RawMessage, type WireObserver } from './acp-wire.js';
 import {
   type AgentDescription,
@@ -21,7 +22,6 @@ import {
   type ConversationRequest,
   type HostExit,
   type OpenedConversation,
-  type PromptAnswer,
   type PromptBlock,
   type SpoolConsumer,
 } from './agent-host.types.js';
@@ -114,19 +114,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
       clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
       clientInfo: { name: 'muster', title: 'Muster', version: '1' },
     });
-    const { protocolVersion, agentCapabilities, agentInfo } = isRecord(answer) ? answer : {};
-    if (protocolVersion !== PROTOCOL_VERSION)
-      throw new AgentRequestError(
-        methods.agent.initialize,
-        0,
-        `it speaks version ${JSON.stringify(protocolVersion)} of the Agent Client Protocol, not ${PROTOCOL_VERSION}`,
-      );
-    const info = isRecord(agentInfo) ? agentInfo : {};
-    return {
-      capabilities: isRecord(agentCapabilities) ? agentCapabilities : {},
-      name: textOrNull(info['name']),
-      version: textOrNull(info['version']),
-    };
+    return descriptionOf(answer);
   }
 
   async newConversation(request: ConversationRequest): Promise<OpenedConversation> {
@@ -299,15 +287,3 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     return this.ending;
   }
 }
-
-function answerOf(message: RawMessage): PromptAnswer {
-  const { result, error } = message;
-  if (isRecord(error)) {
-    const { code, message: text, data } = error;
-    return { error: { code: typeof code === 'number' ? code : 0, message: textOrNull(text) ?? 'the agent gave no reason', data } };
-  }
-  const { stopReason, usage } = isRecord(result) ? result : {};
-  return { stopReason: textOrNull(stopReason) ?? 'end_turn', usage };
-}
-
-const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);

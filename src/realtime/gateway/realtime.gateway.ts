@@ -2,7 +2,6 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { credentialOf } from '../../auth/access.guard.js';
-import { Access } from '../../auth/access.service.js';
 import { UnauthenticatedError } from '../../auth/auth.errors.js';
 import { EdgeRules } from '../../auth/edge-rules.js';
 import type { Principal } from '../../auth/principal.types.js';
@@ -10,6 +9,7 @@ import { CLOSE } from '../../core/websocket/close-codes.js';
 import { keepAlive } from '../../core/websocket/heartbeat.js';
 import { UpgradeDoor, type UpgradeEndpoint } from '../../core/websocket/upgrade-door.service.js';
 import { RealtimeLimits } from '../realtime-limits.js';
+import { GatewayCredentials } from './gateway-credentials.service.js';
 import { Connection } from './connection.js';
 import { ConnectionContexts } from './connection-contexts.service.js';
 import { Commands } from './commands.service.js';
@@ -24,7 +24,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
 
   constructor(
     private readonly door: UpgradeDoor,
-    private readonly access: Access,
+    private readonly credentials: GatewayCredentials,
     private readonly edge: EdgeRules,
     private readonly commands: Commands,
     private readonly contexts: ConnectionContexts,
@@ -46,7 +46,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
 
   private async principalOf(request: IncomingMessage, credential: string | undefined): Promise<Principal | undefined> {
     try {
-      return await this.authenticator.authenticate(credential);
+      return await this.credentials.authenticate(credential);
     } catch (error) {
       if (error instanceof UnauthenticatedError && credential === undefined && request.headers.authorization === undefined)
         return undefined;
@@ -59,8 +59,8 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
     const connection = new Connection(socket, outlet, {
       commands: this.commands,
       limits: this.limits,
-      authenticate: (credential) => this.authenticator.authenticate(credential),
-      assertMay: (who, permission) => this.access.assertMay(who, permission),
+      authenticate: (credential) => this.credentials.authenticate(credential),
+      assertMay: (who, permission) => this.credentials.assertMay(who, permission),
       contextOf: (who) => this.contexts.make(who, outlet),
     });
     const { pingEveryMs, pongWithinMs } = this.limits;

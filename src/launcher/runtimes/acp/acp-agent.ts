@@ -17,6 +17,10 @@ export interface AcpAgentOptions {
   readonly actor: string;
 }
 
+type Step =
+  | { readonly kind: 'events'; readonly items: Recordable[] }
+  | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
+
 /** What opening the conversation showed. */
 export interface AcpConversation {
   readonly capabilities: AgentCapabilities;
@@ -42,10 +46,10 @@ export class AcpAgent implements RunningAgent {
     this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
     this.exited = host.exited;
     // Translating is stateful and must happen once, also where storing has to be repeated.
-    let pending: { first: number; items: Recordable[] } | undefined;
+    let pending: { first: number; steps: Step[] } | undefined;
     host.attach(async (records) => {
-      if (pending?.first !== records[0]?.n) pending = { first: records[0]?.n ?? 0, items: records.flatMap((record) => this.take(record)) };
-      await this.recorder.record(options.sessionId, pending?.items ?? []);
+      if (pending?.first !== records[0]?.n) pending = { first: records[0]?.n ?? 0, steps: this.stepsOf(records) };
+      await this.carryOut(pending?.steps ?? []);
       pending = undefined;
       records.forEach((record) => this.settle(record));
     });
@@ -130,19 +134,36 @@ export class AcpAgent implements RunningAgent {
     return { state: 'failed', error: errorText(answer.error) };
   }
 
-  private take(record: SpoolRecord): Recordable[] {
-    const items: Recordable[] = [];
-    for (const each of this.translator.translate(record)) {
-      if (each.kind === 'event') items.push(each);
-      else this.recorder.write({ sessionId: this.options.sessionId, ...each.delta });
+  /** What the records come to, in their order: text must not overtake the events before it, nor they the text. */
+  private stepsOf(records: readonly SpoolRecord[]): Step[] {
+    const steps: Step[] = [];
+    const add = (item: Recordable) => {
+      const last = steps.at(-1);
+      if (last?.kind === 'events') last.items.push(item);
+      else steps.push({ kind: 'events', items: [item] });
+    };
+    for (const record of records) {
+      for (const each of this.translator.translate(record)) {
+        if (each.kind === 'event') add(each);
+        else steps.push({ kind: 'delta', delta: { sessionId: this.options.sessionId, ...each.delta } });
+      }
+      if (record.kind === 'permission') add({ draft: this.approvalOf(record) });
+      if (record.kind === 'prompt-started') this.trouble.forget();
+      if (record.kind === 'update') {
+        this.noteMode(record.update);
+        this.trouble.see(record.update);
+      }
     }
-    if (record.kind === 'permission') items.push({ draft: this.approvalOf(record) });
-    if (record.kind === 'prompt-started') this.trouble.forget();
-    if (record.kind === 'update') {
-      this.noteMode(record.update);
-      this.trouble.see(record.update);
+    return steps;
+  }
+
+  /** Takes each step off the list when it is done, so that a repetition goes on where this one failed. */
+  private async carryOut(steps: Step[]): Promise<void> {
+    for (let step = steps[0]; step; step = steps[0]) {
+      if (step.kind === 'events') await this.recorder.record(this.options.sessionId, step.items);
+      else this.recorder.write(step.delta);
+      steps.shift();
     }
-    return items;
   }
 
   /** What depends on the log being written: a decision is told to the agent only when it is durable. */
