@@ -57,7 +57,7 @@ export class EventsService {
       throw new InvalidInputError(`A batch has 1 to ${MAX_BATCH} events, not ${items.length}.`, {
         issues: [{ path: 'events', message: `1 to ${MAX_BATCH} events` }],
       });
-    const session = await this.scope.find(principal, id);
+    const session = await this.scope.findToEdit(principal, id);
     const drafts = items.map((item) => attempt(() => draftOf(item, principal, session)));
     const outcomes: Outcome[] = [];
     // What moves an external session's state is a unit of its own; what lies between goes into the log together.

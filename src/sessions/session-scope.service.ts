@@ -26,6 +26,13 @@ export class SessionScope {
     return this.clock.nowIso();
   }
 
+  /** For what changes something: it must be seen, and the role in its workspace must allow it. @throws SessionNotFoundError, ForbiddenError */
+  async findToEdit(principal: Principal, id: string): Promise<SessionEntity> {
+    const session = await this.find(principal, id);
+    this.access.assertRole(principal, { ownerId: session.ownerId, workspaceId: session.workspaceId, sessionId: session.id }, 'editor');
+    return session;
+  }
+
   /** @throws SessionNotFoundError */
   async find(principal: Principal, id: string): Promise<SessionEntity> {
     // No text with a NUL is stored, and PostgreSQL refuses even to look for one.

@@ -35,7 +35,7 @@ export class SessionSurroundings {
   /** @throws WorkspaceNotFoundError, PathError, InvalidInputError where neither or both are given */
   async place(principal: Principal, { workspaceId, projectDir }: CreateSessionRequest, isExternal: boolean): Promise<Place> {
     if (workspaceId !== undefined) {
-      const workspace = await this.workspaces.getVisible(principal, workspaceId);
+      const workspace = await this.workspaces.getFor(principal, workspaceId, 'editor');
       if (projectDir !== undefined && !isExternal)
         throw new InvalidInputError('Give workspaceId or projectDir, not both.', {
           issues: [{ path: 'projectDir', message: 'not together with workspaceId' }],

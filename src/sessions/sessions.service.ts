@@ -45,7 +45,7 @@ export class SessionsService {
 
   /** @throws SessionNotFoundError, VersionConflictError */
   async patch(principal: Principal, id: string, { version, metadata, ...fields }: PatchSessionRequest): Promise<SessionWithHead> {
-    const { id: sessionId } = await this.scope.find(principal, id);
+    const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       if (version !== undefined && version !== session.version)
@@ -64,7 +64,7 @@ export class SessionsService {
 
   /** Deletes a session with its log. @throws SessionNotFoundError, SessionLiveError */
   async remove(principal: Principal, id: string, { force = false }: { force?: boolean } = {}): Promise<string> {
-    const { id: sessionId } = await this.scope.find(principal, id);
+    const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       if (isLive(session.status) && !force)
@@ -81,7 +81,7 @@ export class SessionsService {
    * @throws SessionNotFoundError, SessionStatusError where nobody could take it
    */
   async input(principal: Principal, id: string, request: SessionInputRequest): Promise<InputEntity> {
-    const { id: sessionId } = await this.scope.find(principal, id);
+    const { id: sessionId } = await this.scope.findToEdit(principal, id);
     const content = parseContent(request.content) ?? [];
     return this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
@@ -113,7 +113,7 @@ export class SessionsService {
 
   /** Asks the turn under way to end. @throws SessionNotFoundError, SessionStatusError where none is */
   async interrupt(principal: Principal, id: string): Promise<SessionWithHead> {
-    const { id: sessionId } = await this.scope.find(principal, id);
+    const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       if (session.runtime === 'external') throw new NotSupportedError("An external session can't be interrupted from here.");
@@ -129,7 +129,7 @@ export class SessionsService {
    * @throws SessionNotFoundError, IllegalMoveError where it has ended otherwise
    */
   async stop(principal: Principal, id: string): Promise<SessionWithHead> {
-    const { id: sessionId } = await this.scope.find(principal, id);
+    const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       if (session.status === 'stopped' || session.stopRequestedAt !== null) return;

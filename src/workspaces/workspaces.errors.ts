@@ -45,3 +45,21 @@ export class WorkspaceVersionConflictError extends DomainError {
     });
   }
 }
+
+/** Nobody of this id is a member of the workspace. */
+export class MemberNotFoundError extends DomainError {
+  readonly code = 'member_not_found';
+  readonly kind = 'not_found';
+  constructor(principalId: string) {
+    super(`${JSON.stringify(principalId.slice(0, 100))} is not a member of this workspace.`);
+  }
+}
+
+/** A workspace keeps at least one owner. */
+export class LastOwnerError extends DomainError {
+  readonly code = 'last_owner';
+  readonly kind = 'conflict';
+  constructor() {
+    super('This is the last owner of the workspace.', { remedy: 'Make somebody else an owner first.' });
+  }
+}

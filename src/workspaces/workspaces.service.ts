@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { basename } from 'node:path';
 import { Access } from '../auth/access.service.js';
-import type { Principal } from '../auth/principal.types.js';
+import { Memberships } from '../auth/memberships.service.js';
+import type { Principal, WorkspaceRole } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
@@ -28,6 +29,7 @@ export class WorkspacesService {
     private readonly workspaces: WorkspacesRepository,
     private readonly paths: PathRules,
     private readonly access: Access,
+    private readonly memberships: Memberships,
     private readonly unit: UnitOfWork,
     private readonly clock: Clock,
   ) {}
@@ -41,6 +43,13 @@ export class WorkspacesService {
   async getVisible(principal: Principal, id: string): Promise<WorkspaceEntity> {
     const workspace = await this.workspaces.findVisible(id, this.access.visibilityOf(principal));
     if (!workspace) throw new WorkspaceNotFoundError(id);
+    return workspace;
+  }
+
+  /** For what takes a role. @throws WorkspaceNotFoundError, ForbiddenError */
+  async getFor(principal: Principal, id: string, role: WorkspaceRole): Promise<WorkspaceEntity> {
+    const workspace = await this.getVisible(principal, id);
+    this.access.assertRole(principal, { ownerId: workspace.ownerId, workspaceId: id, sessionId: null }, role);
     return workspace;
   }
 
@@ -76,6 +85,7 @@ export class WorkspacesService {
     };
     await this.unit.run(async (work) => {
       if (!(await this.workspaces.add(workspace))) throw await this.existsError(principal, real);
+      await this.memberships.set(workspace.id, principal.id, 'owner', now);
       work.emit('workspace.created', subjectOf(workspace, principal), { workspaceId: workspace.id, name: workspace.name });
     });
     return workspace;
@@ -91,7 +101,7 @@ export class WorkspacesService {
     { name, maxActiveSessions, metadata }: PatchWorkspaceRequest,
     versions?: readonly string[],
   ): Promise<WorkspaceEntity> {
-    await this.getVisible(principal, id);
+    await this.getFor(principal, id, 'owner');
     return this.unit.run(async (work) => {
       const workspace = await this.lock(id);
       if (versions && !versions.includes(String(workspace.version))) throw new WorkspaceVersionConflictError(workspace.version);
@@ -107,10 +117,11 @@ export class WorkspacesService {
 
   /** Forgets a workspace; its directory and its ended sessions stay. @throws WorkspaceNotFoundError, WorkspaceInUseError */
   async remove(principal: Principal, id: string): Promise<void> {
-    await this.getVisible(principal, id);
+    await this.getFor(principal, id, 'owner');
     await this.unit.run(async (work) => {
       const workspace = await this.lock(id);
       for (const guard of this.deletionGuards) await guard(work, id);
+      await this.memberships.removeAll(id);
       await this.workspaces.remove(id);
       work.emit('workspace.deleted', subjectOf(workspace, principal), { workspaceId: id });
     });
