@@ -1,5 +1,6 @@
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
+import type { CorsOptionsDelegate } from '@nestjs/common/interfaces/external/cors-options.interface.js';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import express, { type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { EdgeRules } from './auth/edge-rules.js';
 import { MusterConfig } from './config/muster-config.js';
@@ -8,25 +9,47 @@ import { ProblemFilter } from './core/http/problem.filter.js';
 import { requestContextMiddleware } from './core/http/request-context.middleware.js';
 import { setUpApiDocuments } from './core/openapi/api-documents.js';
 
-/** What our own server adds around the module; tests use the same. Create the application with `bodyParser: false`. */
+/** Express with one spelling of every path: `/API/Sessions` and `/api/sessions/` are no routes. Settings count before its first use only. */
+export function httpAdapter(): ExpressAdapter {
+  const instance = express();
+  instance.enable('case sensitive routing');
+  instance.enable('strict routing');
+  return new ExpressAdapter(instance);
+}
+
+/** What our own server adds around the module; tests use the same. Create the application with {@link httpAdapter} and `bodyParser: false`. */
 export function configureApp(app: NestExpressApplication): void {
   const config = app.get(MusterConfig);
   const edge = app.get(EdgeRules);
   app.disable('x-powered-by');
   app.use(requestContextMiddleware);
-  app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }, useDefaults: false } }));
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }, useDefaults: false },
+      // A promise about the whole host: only for one that is said to be reached by TLS, and never for its subdomains.
+      strictTransportSecurity: config.publicUrl?.startsWith('https:') ? { includeSubDomains: false } : false,
+    }),
+  );
   app.use((request: Request, _response: Response, next: NextFunction) => {
     edge.assertHost(request.headers);
     next();
   });
-  if (config.corsOrigins.length > 0)
-    app.enableCors({
-      origin: [...config.corsOrigins],
-      credentials: true,
-      exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
-      maxAge: 600,
-    });
+  if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
   app.use(jsonBody());
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   setUpApiDocuments(app);
+}
+
+/** An origin that is not on the list is told nothing at all. */
+function corsOf(origins: readonly string[]): CorsOptionsDelegate<Request> {
+  const allowed = {
+    origin: [...origins],
+    credentials: true,
+    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+    maxAge: 600,
+  };
+  return (request, callback) => {
+    request.res?.vary('Origin');
+    callback(null, origins.includes(request.headers.origin ?? '') ? allowed : { origin: false });
+  };
 }

@@ -1,13 +1,16 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { AdminKey } from './auth/admin-key.js';
+import { ClientAddress, countedAs } from './auth/client-address.service.js';
 import { BrowserLogins } from './auth/browser-logins.service.js';
 import type { Environment } from './config/environment.js';
 import { MusterConfig } from './config/muster-config.js';
-import { configureApp } from './configure-app.js';
+import { configureApp, httpAdapter } from './configure-app.js';
+import { answerClientErrors } from './core/http/client-errors.js';
+import { limitConnections } from './core/http/connection-limits.js';
+import { Refusals } from './core/http/refusals.service.js';
 import { ServerAddress } from './core/http/server-address.js';
 import { Shutdown } from './core/shutdown.js';
 import { MusterModule } from './muster.module.js';
@@ -27,13 +30,14 @@ export interface RunningServer {
 
 /** Starts a server of our own. @throws ConfigError, DataDirInUseError, DatabaseUnreachableError, PortInUseError */
 export async function startServer(environment: Environment, logger: LoggerService | false): Promise<RunningServer> {
-  const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), {
+  const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), httpAdapter(), {
     bodyParser: false,
     abortOnError: false,
     logger,
   });
   const config = app.get(MusterConfig);
   configureApp(app);
+  guardServer(app, config);
   closeConnectionsAtShutdown(app, config.shutdownGraceMs);
   await listen(app, config);
   const address = app.get(ServerAddress);
@@ -59,19 +63,34 @@ async function listen(app: NestExpressApplication, { host, port }: MusterConfig)
     app.get(ServerAddress).listensOn(host, bound.port);
 }
 
+/** What Express never sees: connections themselves, and what comes over them and is no request. */
+function guardServer(app: NestExpressApplication, { limits }: MusterConfig): void {
+  const server = app.getHttpServer();
+  const addresses = app.get(ClientAddress);
+  limitConnections(server, {
+    most: limits.connections,
+    mostPerAddress: limits.connectionsPerAddress,
+    // A proxy speaks for many; whom it speaks for is counted by requests and streams.
+    countedAs: (address) => (addresses.isProxy(address) ? undefined : countedAs(address)),
+    onRefused: (facts) => app.get(Refusals).note('too_many_connections', facts),
+  });
+  answerClientErrors(server, {
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "default-src 'none';frame-ancestors 'none'",
+  });
+}
+
 /** Requests under way may finish; what is left after the grace is cut, and connections that never asked for anything at once. */
 function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
   const server = app.getHttpServer();
-  const silent = new Set<Socket>();
+  const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
-  for (const event of ['request', 'upgrade'] as const)
-    server.prependListener(event, ({ socket }: IncomingMessage) => silent.delete(socket));
   app.get(Shutdown).signal.addEventListener('abort', () => {
     app.get(Health).stopping();
-    silent.forEach((socket) => socket.destroy());
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     setTimeout(() => server.closeAllConnections(), graceMs).unref();
   });
 }

@@ -1,15 +1,17 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { requestContext } from '../core/http/request-context.js';
 import { Access } from './access.service.js';
+import { Attempts } from './attempts.service.js';
 import { Authenticator } from './authenticator.service.js';
 import { csrfTokenOf } from './browser-logins.service.js';
+import { RequestLimits, type RouteLimits } from './request-limits.service.js';
 import { EdgeRules } from './edge-rules.js';
 import { isSameSecret } from './credentials.js';
 import { CsrfTokenError } from './auth.errors.js';
-import { ROUTE_PERMISSION } from './route.decorator.js';
+import { ROUTE_LIMITS, ROUTE_PERMISSION } from './route.decorator.js';
 import type { Permission, Principal } from './principal.types.js';
 
 export const COOKIE = 'muster_session';
@@ -22,7 +24,7 @@ declare module 'express-serve-static-core' {
   }
 }
 
-/** Lets a request through to its handler when host, origin, credential and permission are right. */
+/** Lets a request through to its handler when host, origin, credential, limits and permission are right. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
@@ -30,18 +32,29 @@ export class AccessGuard implements CanActivate {
     private readonly authenticator: Authenticator,
     private readonly access: Access,
     private readonly edge: EdgeRules,
+    private readonly attempts: Attempts,
+    private readonly limits: RequestLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Request>();
+    const response = context.switchToHttp().getResponse<Response>();
     const permission = this.reflector.get<Permission | undefined>(ROUTE_PERMISSION, context.getHandler());
-    if (!permission) throw new Error(`The route ${context.getClass().name}.${context.getHandler().name} declares no permission.`);
+    const limits = this.reflector.get<RouteLimits | undefined>(ROUTE_LIMITS, context.getHandler());
+    if (!permission || !limits)
+      throw new Error(`The route ${context.getClass().name}.${context.getHandler().name} declares no permission.`);
     this.edge.assertHost(request.headers);
     const { credential, isCookie } = credentialOf(request.headers);
-    this.edge.assertOrigin(request.headers, { method: request.method, isCookie });
-    if (permission === 'public') return true;
+    const host = this.limits.hostOf(request);
+    this.edge.assertOrigin(request.headers, { method: request.method, isCookie, host });
+    if (permission === 'public') {
+      await this.limits.enter(request, response, limits, undefined);
+      return true;
+    }
     if (isCookie && credential !== undefined && !SAFE_METHODS.includes(request.method)) assertCsrf(request.headers, credential);
-    const principal = await this.authenticator.authenticate(credential);
+    const address = this.limits.addressOf(request);
+    const principal = await this.attempts.guard(address, credential, () => this.authenticator.authenticate(credential));
+    await this.limits.enter(request, response, limits, principal);
     this.access.assertMay(principal, permission);
     request.principal = principal;
     const store = requestContext.getStore();

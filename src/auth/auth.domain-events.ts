@@ -13,7 +13,10 @@ export interface KeyCreated {
 
 export interface KeyRevoked {
   readonly keyId: string;
+  readonly kind: string;
+  readonly name: string;
   readonly principalId: string;
+  readonly revokedAt: string;
 }
 
 /** A key was replaced; the old one ends at `endsAt`. */
@@ -37,11 +40,20 @@ export interface WorkspaceMemberRemoved {
   readonly before: WorkspaceRole;
 }
 
+/** A one-time link gave a browser its cookie. */
+export interface BrowserSignedIn {
+  /** The key behind the cookie. */
+  readonly keyId: string;
+  readonly principalId: string;
+  readonly expiresAt: string;
+}
+
 declare module '../core/event-bus/domain-event.types.js' {
   interface DomainEventMap {
     'key.created': KeyCreated;
     'key.revoked': KeyRevoked;
     'key.rotated': KeyRotated;
+    'browser.signed-in': BrowserSignedIn;
     'workspace.member-set': WorkspaceMemberSet;
     'workspace.member-removed': WorkspaceMemberRemoved;
   }

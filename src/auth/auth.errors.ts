@@ -46,3 +46,15 @@ export class CsrfTokenError extends DomainError {
     super('The CSRF token is missing or wrong.', { remedy: 'Send the value of the cookie muster_csrf (also in GET /api/me) as X-CSRF-Token.' });
   }
 }
+
+/** Nobody can tell whether a token is good: the provider that signed it gives no keys. The same call may be sent again. */
+export class IdentityProviderError extends DomainError {
+  readonly code = 'identity_provider_unavailable';
+  readonly kind = 'unavailable';
+  constructor(retryAfterS: number) {
+    super('The identity provider does not answer, so that its tokens can not be checked.', {
+      remedy: 'Try again in a moment; an API key goes on working.',
+      retryAfterS,
+    });
+  }
+}

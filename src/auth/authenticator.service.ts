@@ -17,7 +17,6 @@ const MAX_REMEMBERED = 10_000;
 
 interface Remembered {
   readonly principal: Principal;
-  readonly expiresAt: string | null;
   readonly until: number;
 }
 
@@ -27,6 +26,10 @@ export class Authenticator {
   /** Key ids with the time of their last use, for {@link KeyUses} to write down now and then. */
   readonly uses = new Map<string, string>();
   private readonly remembered = new Map<string, Remembered>();
+  /** Counts what was forgotten, so that nothing that was read before is remembered behind it. */
+  private generation = 0;
+  /** The generation in which each principal was read. */
+  private readonly readIn = new WeakMap<Principal, number>();
 
   constructor(
     private readonly config: MusterConfig,
@@ -39,6 +42,7 @@ export class Authenticator {
 
   /** To be called when anything changed about keys or members. */
   forget(): void {
+    this.generation += 1;
     this.remembered.clear();
   }
 
@@ -47,8 +51,8 @@ export class Authenticator {
     if (this.config.auth === 'off') return ADMIN;
     if (credential === undefined || credential === '') throw new UnauthenticatedError();
     if (this.adminKey.matches(credential)) return ADMIN;
-    if (isKey(credential)) return this.keyHolder(hashOf(credential));
-    return this.withRoles(await this.oidc.principalOf(credential));
+    const hash = hashOf(credential);
+    return this.recall(hash) ?? (isKey(credential) ? this.keyHolder(hash) : this.tokenHolder(hash, credential));
   }
 
   /** Whether a credential was found good a moment ago: it does not count as a guess. */
@@ -58,25 +62,55 @@ export class Authenticator {
 
   /** The same principal as it is now; null where its key is gone. For connections that live longer than a request. */
   async refreshed(principal: Principal): Promise<Principal | null> {
-    if (principal.keyId === undefined) return this.withRoles(principal);
+    if (this.isOver(principal)) return null;
+    const { generation } = this;
+    if (principal.keyId === undefined) return this.noteRead(await this.withRoles(principal), generation);
     const key = await this.keys.find(principal.keyId);
-    return key && this.isGood(key) ? this.principalOf(key) : null;
+    return key && this.isGood(key) ? this.noteRead(await this.principalOf(key), generation) : null;
+  }
+
+  /** Whether anything about keys or members has changed since a principal was read. */
+  isOutdated(principal: Principal): boolean {
+    return (this.readIn.get(principal) ?? this.generation) < this.generation;
+  }
+
+  private noteRead(principal: Principal, generation: number): Principal {
+    // What never changes is never outdated.
+    if (principal !== ADMIN) this.readIn.set(principal, generation);
+    return principal;
+  }
+
+  private recall(hash: string): Principal | undefined {
+    const known = this.remembered.get(hash);
+    if (known && known.until > this.clock.nowMs() && !this.isOver(known.principal)) return known.principal;
+    this.remembered.delete(hash);
+    return undefined;
+  }
+
+  private remember(hash: string, principal: Principal): void {
+    if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
+    this.remembered.set(hash, { principal, until: this.clock.nowMs() + REMEMBER_MS });
   }
 
   private async keyHolder(hash: string): Promise<Principal> {
-    const now = this.clock.nowMs();
-    const known = this.remembered.get(hash);
-    if (known && known.until > now && (known.expiresAt === null || known.expiresAt > this.clock.nowIso())) return known.principal;
+    const { generation } = this;
     const key = await this.keys.findByHash(hash);
-    if (!key || !this.isGood(key)) {
-      this.remembered.delete(hash);
-      throw new UnauthenticatedError();
-    }
-    const principal = await this.principalOf(key);
-    if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
-    this.remembered.set(hash, { principal, expiresAt: key.expiresAt, until: now + REMEMBER_MS });
+    if (!key || !this.isGood(key)) throw new UnauthenticatedError();
+    const principal = this.noteRead(await this.principalOf(key), generation);
+    if (generation === this.generation) this.remember(hash, principal);
     this.uses.set(key.id, this.clock.nowIso());
     return principal;
+  }
+
+  private async tokenHolder(hash: string, token: string): Promise<Principal> {
+    const { generation } = this;
+    const principal = this.noteRead(await this.withRoles(await this.oidc.principalOf(token)), generation);
+    if (generation === this.generation) this.remember(hash, principal);
+    return principal;
+  }
+
+  private isOver({ validUntil }: Principal): boolean {
+    return validUntil !== undefined && validUntil <= this.clock.nowIso();
   }
 
   private isGood({ revokedAt, expiresAt }: ApiKeyEntity): boolean {
@@ -86,12 +120,14 @@ export class Authenticator {
 
   private async principalOf(key: ApiKeyEntity): Promise<Principal> {
     const { id: keyId, principalId, name } = key;
+    const validUntil = [key.expiresAt, key.revokedAt].flatMap((each) => each ?? []).sort()[0];
     const permissions = key.scopes.length > 0 ? PERMISSIONS.filter((each) => key.scopes.includes(each)) : undefined;
-    if (key.kind === 'session' && key.sessionId) return { id: principalId, kind: 'agent', name, keyId, sessionId: key.sessionId };
-    if (key.kind === 'admin' || key.kind === 'browser') return { ...ADMIN, id: principalId, name, keyId, permissions };
+    if (key.kind === 'session' && key.sessionId)
+      return { id: principalId, kind: 'agent', name, keyId, validUntil, sessionId: key.sessionId };
+    if (key.kind === 'admin' || key.kind === 'browser') return { ...ADMIN, id: principalId, name, keyId, validUntil, permissions };
     const kind: PrincipalKind = key.kind === 'service' ? 'service' : 'user';
     const roles = limited(await this.memberships.rolesOf(principalId), key.workspaceIds);
-    return { id: principalId, kind, name, keyId, permissions, roles, workspaceLimit: key.workspaceIds ?? undefined };
+    return { id: principalId, kind, name, keyId, validUntil, permissions, roles, workspaceLimit: key.workspaceIds ?? undefined };
   }
 
   private async withRoles(principal: Principal): Promise<Principal> {

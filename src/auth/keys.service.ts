@@ -5,6 +5,7 @@ import { InvalidInputError } from '../core/errors/domain.error.js';
 import { newId } from '../core/ids.js';
 import type { Page } from '../core/paging/page.js';
 import { Access, isAdmin } from './access.service.js';
+import { AccessWatch } from './access-watch.service.js';
 import { ForbiddenError, KeyNotFoundError } from './auth.errors.js';
 import { ADMIN, Authenticator } from './authenticator.service.js';
 import { hashOf, type KeyKind, newKey, prefixOf } from './credentials.js';
@@ -43,6 +44,7 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     private readonly keys: ApiKeysRepository,
     private readonly authenticator: Authenticator,
     private readonly access: Access,
+    private readonly watch: AccessWatch,
     private readonly unit: UnitOfWork,
     private readonly clock: Clock,
   ) {}
@@ -66,7 +68,8 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
    * @throws ForbiddenError, InvalidInputError
    */
   async create(by: Principal, request: CreateKeyRequest): Promise<GivenKey> {
-    const { kind = 'personal', name, principalId: holder = by.id, scopes = [], workspaceIds = null, expiresAt = null } = request;
+    const { kind = 'personal', name, principalId: holder = by.id, scopes = [], workspaceIds = null } = request;
+    const expiresAt = request.expiresAt === undefined ? null : timeOf(request.expiresAt);
     if (!isAdmin(by) && (holder !== by.id || kind !== 'personal'))
       throw new ForbiddenError('Only an admin gives keys to others, service keys and admin keys.');
     if (expiresAt !== null && expiresAt <= this.clock.nowIso())
@@ -84,7 +87,14 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
       });
     const workspaceLimit = limitOf(by, workspaceIds);
     return this.unit.run(async (work) => {
-      const given = await this.give(kind, { principalId: holder, name, scopes: reach, workspaceIds: workspaceLimit, expiresAt, createdBy: by.id });
+      const given = await this.give(kind, {
+        principalId: holder,
+        name,
+        scopes: reach,
+        workspaceIds: workspaceLimit,
+        expiresAt,
+        createdBy: by.id,
+      });
       const facts = { kind, name, principalId: holder, scopes: reach, workspaceIds: workspaceLimit, expiresAt };
       work.emit('key.created', { actor: by.id, ownerId: holder }, { keyId: given.key.id, ...facts });
       return given;
@@ -97,7 +107,8 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     const revokedAt = this.clock.nowIso();
     await this.unit.run(async (work) => {
       await this.keys.revoke(id, revokedAt);
-      work.emit('key.revoked', { actor: by.id, ownerId: key.principalId }, { keyId: id, principalId: key.principalId });
+      const { kind, name, principalId } = key;
+      work.emit('key.revoked', { actor: by.id, ownerId: principalId }, { keyId: id, kind, name, principalId, revokedAt });
     });
     return { ...key, revokedAt };
   }
@@ -108,7 +119,15 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     const endsAt = new Date(this.clock.nowMs() + overlapS * 1_000).toISOString();
     return this.unit.run(async (work) => {
       const { kind, principalId, name, scopes, workspaceIds, expiresAt } = old;
-      const given = await this.give(managedKind(kind), { principalId, name, scopes, workspaceIds, expiresAt, createdBy: by.id, rotatedFromId: id });
+      const given = await this.give(managedKind(kind), {
+        principalId,
+        name,
+        scopes,
+        workspaceIds,
+        expiresAt,
+        createdBy: by.id,
+        rotatedFromId: id,
+      });
       await this.keys.revoke(id, endsAt);
       work.emit('key.rotated', { actor: by.id, ownerId: principalId }, { keyId: id, replacedBy: given.key.id, principalId, endsAt });
       return given;
@@ -121,21 +140,32 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     return secret;
   }
 
+  /** Ends the keys of a session, and what is connected with them. */
   async revokeSessionKeys(sessionId: string): Promise<void> {
-    await this.unit.run(() => this.keys.revokeOfSession(sessionId, this.clock.nowIso()));
-    this.authenticator.forget();
+    await this.unit.run(async (work) => {
+      await this.keys.revokeOfSession(sessionId, this.clock.nowIso());
+      // Not told as domain events: these keys come and go with every session.
+      work.afterCommit(() => {
+        this.authenticator.forget();
+        this.watch.lookAgain({ concerns: (principal) => principal.sessionId === sessionId });
+      });
+    });
   }
 
   /** A key for a browser's cookie. */
   async giveBrowserKey(principalId: string, maxAgeMs: number): Promise<string> {
     const expiresAt = new Date(this.clock.nowMs() + maxAgeMs).toISOString();
-    const { secret } = await this.unit.run(() => this.give('browser', { principalId, name: 'Browser', expiresAt }));
-    return secret;
+    return this.unit.run(async (work) => {
+      const { key, secret } = await this.give('browser', { principalId, name: 'Browser', expiresAt });
+      work.emit('browser.signed-in', { actor: principalId, ownerId: principalId }, { keyId: key.id, principalId, expiresAt });
+      return secret;
+    });
   }
 
   private async own(by: Principal, id: string): Promise<ApiKeyEntity> {
     const key = await this.keys.findManaged(id);
-    if (!key || !(isAdmin(by) || key.principalId === by.id) || (key.revokedAt !== null && key.revokedAt <= this.clock.nowIso())) throw new KeyNotFoundError(id);
+    if (!key || !(isAdmin(by) || key.principalId === by.id) || (key.revokedAt !== null && key.revokedAt <= this.clock.nowIso()))
+      throw new KeyNotFoundError(id);
     return key;
   }
 
@@ -174,6 +204,13 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
       this.logger.warn({ msg: 'the last uses of keys could not be written down', err: error });
     }
   }
+}
+
+/** In the form in which times are compared. @throws InvalidInputError where it is none (`2027-W01` is ISO 8601 too) */
+function timeOf(text: string): string {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  throw new InvalidInputError('expiresAt: is not a date with a time.', { issues: [{ path: 'expiresAt', message: 'a date with a time' }] });
 }
 
 const managedKind = (kind: string): KeyKind => (kind === 'admin' || kind === 'service' ? kind : 'personal');

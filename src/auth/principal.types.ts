@@ -33,6 +33,8 @@ export interface Principal {
   readonly sessionId?: string;
   /** The key it came with. */
   readonly keyId?: string;
+  /** When its credential ends by itself, ISO 8601; absent: when it is revoked. */
+  readonly validUntil?: string;
   /** What its credential is limited to; absent: everything its kind may do. */
   readonly permissions?: readonly Permission[];
   /** The only workspaces its credential reaches; absent: all it is a member of. */

@@ -2,8 +2,11 @@ import { applyDecorators, HttpCode, SetMetadata, type Type } from '@nestjs/commo
 import { ApiBody, ApiExtension, ApiOperation, ApiProduces, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import { ProblemResponse } from '../core/http/problem.response.js';
 import type { Permission } from './principal.types.js';
+import type { RouteLimits } from './request-limits.service.js';
+import type { RateClass, RateUse } from './rate-limits.types.js';
 
 export const ROUTE_PERMISSION = 'muster:permission';
+export const ROUTE_LIMITS = 'muster:limits';
 
 export interface RouteOptions {
   /** Stable operation id of the API document. */
@@ -11,6 +14,12 @@ export interface RouteOptions {
   readonly summary: string;
   readonly description?: string;
   readonly permission: Permission;
+  /** The class its requests are counted in. Absent: `read` where it is a GET, else `write`. */
+  readonly limit?: RateClass;
+  /** Where the body says how much a request is, or of which class. */
+  readonly use?: (body: unknown) => RateUse;
+  /** Whether it stays open: always, or where `?wait=` says so. Absent: never. */
+  readonly stream?: RouteLimits['stream'];
   /** What it answers. `text` is for what is not JSON. */
   readonly response: {
     readonly status?: number;
@@ -27,7 +36,7 @@ export interface RouteOptions {
 
 /** Everything a route must declare, in one place: a handler without it is refused by the guard and fails a test. */
 export function Route(options: RouteOptions): MethodDecorator {
-  const { id, summary, description, permission, response, body, errors = {} } = options;
+  const { id, summary, description, permission, response, body, errors = {}, stream = 'never' } = options;
   const status = response.status ?? 200;
   const common: Record<number, readonly string[]> = {
     400: ['invalid_input'],
@@ -35,19 +44,38 @@ export function Route(options: RouteOptions): MethodDecorator {
     503: ['unavailable'],
   };
   if (permission !== 'public') common[401] = ['unauthenticated'];
+  const tooMuch = [
+    ...(options.limit === 'none' ? [] : ['rate_limited']),
+    ...(permission === 'public' && options.limit !== 'login' ? [] : ['too_many_attempts']),
+    ...(stream === 'never' ? [] : ['too_many_streams']),
+  ];
+  if (tooMuch.length > 0) common[429] = tooMuch;
   if (body) Object.assign(common, { 413: ['body_too_large'], 415: ['unsupported_media_type'] });
   for (const [key, codes] of Object.entries(errors)) common[Number(key)] = [...new Set([...(common[Number(key)] ?? []), ...codes])];
   return applyDecorators(
     SetMetadata(ROUTE_PERMISSION, permission),
+    SetMetadata(ROUTE_LIMITS, limitsOf(options)),
     HttpCode(status),
     ApiOperation({ operationId: id, summary, description, ...(permission === 'public' ? { security: [] } : {}) }),
     ApiExtension('x-permission', permission),
     ...(response.mediaType ? [ApiProduces(response.mediaType)] : []),
-    ApiResponse(responseOf(status, response)),
+    ApiResponse({ ...responseOf(status, response), headers: options.limit === 'none' ? {} : RATE_HEADERS }),
     ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes))),
     ...(body ? [ApiBody({ type: body.type, required: true, examples: examplesOf(body.examples) })] : []),
   );
 }
+
+const limitsOf = ({ limit, use, stream = 'never' }: RouteOptions): RouteLimits => ({
+  use: (body, method) => use?.(body) ?? { class: limit ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write') },
+  stream,
+});
+
+const header = (description: string) => ({ description, schema: { type: 'integer' } }) as const;
+const RATE_HEADERS = {
+  'RateLimit-Limit': header('How much of the class of this route there is in a period; absent where nothing limits it.'),
+  'RateLimit-Remaining': header('How much of it is left.'),
+  'RateLimit-Reset': header('Seconds until all of it is there again.'),
+};
 
 function responseOf(status: number, { type, example, description = 'Done', mediaType }: RouteOptions['response']): ApiResponseOptions {
   if (mediaType)
@@ -58,6 +86,7 @@ function responseOf(status: number, { type, example, description = 'Done', media
 const problemResponse = (status: number, codes: readonly string[]): ApiResponseOptions => ({
   status,
   description: codes.map((code) => `\`${code}\``).join(', '),
+  ...(status === 429 ? { headers: { 'Retry-After': header('Seconds after which to try again.'), ...RATE_HEADERS } } : {}),
   type: ProblemResponse,
   example: {
     type: 'about:blank',

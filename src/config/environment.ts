@@ -36,6 +36,45 @@ export const VARIABLES = [
     describe: 'The admin key. Absent: made at first start and kept in admin.key in the data directory.',
     isSecret: true,
   },
+  {
+    name: 'MUSTER_OIDC_ISSUER',
+    describe: 'Issuer of an OpenID Connect provider whose tokens are taken as credentials, as in their "iss". Absent: none are.',
+  },
+  { name: 'MUSTER_OIDC_AUDIENCE', describe: 'What the "aud" of such a token must name; needed with MUSTER_OIDC_ISSUER.' },
+  { name: 'MUSTER_OIDC_JWKS_URL', describe: "Where the provider's keys are. Absent: as its discovery document says." },
+  { name: 'MUSTER_OIDC_ROLE_CLAIM', describe: 'Claim that holds the roles of the caller, as in realm_access.roles.', fallback: 'roles' },
+  { name: 'MUSTER_OIDC_ADMIN_ROLE', describe: 'The role in that claim that makes an admin.', fallback: 'muster-admin' },
+  {
+    name: 'MUSTER_TRUSTED_PROXIES',
+    describe:
+      'Addresses of reverse proxies whose X-Forwarded-* are believed, separated by ",": 10.0.0.7, 10.0.0.0/8 or loopback. Absent: none.',
+    fallback: '',
+  },
+  { name: 'MUSTER_LIMIT_READ_PER_MINUTE', describe: 'Most reading requests a minute of one principal; 0: no limit.', fallback: '3000' },
+  { name: 'MUSTER_LIMIT_WRITE_PER_MINUTE', describe: 'Most changing requests a minute of one principal; 0: no limit.', fallback: '600' },
+  { name: 'MUSTER_LIMIT_LAUNCH_PER_MINUTE', describe: 'Most agents a minute that one principal may start; 0: no limit.', fallback: '10' },
+  { name: 'MUSTER_LIMIT_LOGIN_PER_MINUTE', describe: 'Most sign-ins a minute from one address; 0: no limit.', fallback: '60' },
+  {
+    name: 'MUSTER_LIMIT_APPEND_PER_SECOND',
+    describe: 'Most events a second that one principal may append; 0: no limit.',
+    fallback: '20000',
+  },
+  {
+    name: 'MUSTER_LIMIT_FAILED_ATTEMPTS_PER_MINUTE',
+    describe: 'Wrong credentials a minute from one address, after which unknown ones from there are not looked at; 0: no limit, no delay.',
+    fallback: '20',
+  },
+  {
+    name: 'MUSTER_LIMIT_STREAMS_PER_PRINCIPAL',
+    describe: 'Most event streams, waiting reads and WebSockets of one principal at a time; 0: no limit.',
+    fallback: '200',
+  },
+  { name: 'MUSTER_MAX_CONNECTIONS', describe: 'Most connections at a time; 0: no limit.', fallback: '10000' },
+  {
+    name: 'MUSTER_MAX_CONNECTIONS_PER_ADDRESS',
+    describe: 'Most connections at a time from one address that is no trusted proxy; 0: no limit.',
+    fallback: '1000',
+  },
   { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
   { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
 ] as const satisfies readonly Variable[];

@@ -30,6 +30,9 @@ describe('the configuration', () => {
     ['MUSTER_CORS_ORIGINS', 'https://ok.example,nonsense', /"nonsense" is not an origin/],
     ['MUSTER_AUTH', 'none', /"none" is not known/],
     ['MUSTER_ADMIN_KEY', 'short', /shorter than 32/],
+    ['MUSTER_TRUSTED_PROXIES', 'loopback,proxy.example', /"proxy.example" is not an address/],
+    ['MUSTER_TRUSTED_PROXIES', '0.0.0.0/0', /"0.0.0.0\/0" is not an address/],
+    ['MUSTER_LIMIT_READ_PER_MINUTE', '-1', /"-1" is not a whole number/],
     ['MUSTER_AGENT_STOP_GRACE_MS', '5s', /"5s" is not a whole number/],
   ])('%s=%s is refused with variable, value and remedy', (name, value, message) => {
     expect(() => config({ [name]: value })).toThrow(ConfigError);

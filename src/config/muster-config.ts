@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { ConfigError, type Environment, readVariable, type VariableName } from './environment.js';
+import { type LimitsConfig, limitsConfig, trustedProxies } from './limits-config.js';
+import { isLoopback } from './loopback.js';
+import { type OidcConfig, oidcConfig } from './oidc-config.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -27,6 +30,11 @@ export class MusterConfig {
   readonly allowedHosts: readonly string[];
   readonly auth: 'key' | 'off';
   readonly adminKey: string | undefined;
+  /** Absent: tokens of an identity provider are no credentials. */
+  readonly oidc: OidcConfig | undefined;
+  /** Addresses and ranges, as `proxy-addr` takes them. */
+  readonly trustedProxies: readonly string[];
+  readonly limits: LimitsConfig;
   readonly logLevel: LogLevel;
   readonly shutdownGraceMs: number;
   /** What agents may inherit from the environment of the server: filled from the allow-list, nothing else passes. */
@@ -82,6 +90,9 @@ export class MusterConfig {
     this.adminKey = read('MUSTER_ADMIN_KEY');
     if (this.adminKey !== undefined && this.adminKey.length < 32)
       throw new ConfigError('MUSTER_ADMIN_KEY', 'is shorter than 32 characters', 'Use a longer one: openssl rand -base64 36.');
+    this.oidc = oidcConfig(read);
+    this.trustedProxies = trustedProxies(list('MUSTER_TRUSTED_PROXIES', ','));
+    this.limits = limitsConfig(whole);
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);
@@ -101,8 +112,6 @@ export function processEnvironment(directory = process.cwd()): Environment {
   const file = resolve(directory, '.env');
   return existsSync(file) ? { ...parseEnv(readFileSync(file, 'utf8')), ...process.env } : process.env;
 }
-
-export const isLoopback = (host: string): boolean => /^(127(\.\d{1,3}){3}|localhost|::1|\[::1\])$/.test(host);
 
 function databaseConfig(url: string | undefined, dataDir: string, options: { poolSize: number; connectTimeoutMs: number }): DatabaseConfig {
   const { connectTimeoutMs } = options;

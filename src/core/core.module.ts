@@ -11,6 +11,7 @@ import { Outbox } from './database/outbox.js';
 import { OutboxDispatcher } from './database/outbox-dispatcher.js';
 import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
+import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
 import { Shutdown } from './shutdown.js';
 
@@ -40,7 +41,7 @@ export class CoreModule implements OnApplicationShutdown {
       const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
       return new Database(dialectOf(config.database), writer, reader);
     };
-    const provided = [Clock, DataDirLock, Database, EventBus, Outbox, OutboxDispatcher, ServerAddress, Shutdown, UnitOfWork, DATA_SOURCE];
+    const provided = [Clock, DataDirLock, Database, EventBus, Outbox, OutboxDispatcher, Refusals, ServerAddress, Shutdown, UnitOfWork, DATA_SOURCE];
     return {
       module: CoreModule,
       imports: [DiscoveryModule, EventEmitterModule.forRoot()],
@@ -50,6 +51,7 @@ export class CoreModule implements OnApplicationShutdown {
         EventBus,
         Outbox,
         OutboxDispatcher,
+        Refusals,
         ServerAddress,
         Shutdown,
         UnitOfWork,

@@ -3,6 +3,7 @@ import { Clock } from '../core/clock.js';
 import { Database } from '../core/database/database.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
+import { requestContext } from '../core/http/request-context.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
 import { type Cursor, formatCursor } from './cursor.js';
@@ -167,7 +168,8 @@ export class EventLog implements OnModuleInit {
     return new Promise((resolve, reject) => {
       this.waiting.push({ sessionId, events, resolve, reject });
       this.waitingEvents += events.length;
-      this.flushing ??= this.db.current.exit(() => this.flushAll());
+      // A flush is everybody's: it belongs to no unit, and to no request.
+      this.flushing ??= requestContext.exit(() => this.db.current.exit(() => this.flushAll()));
     });
   }
 

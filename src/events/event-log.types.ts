@@ -1,3 +1,4 @@
+import type { RateUse } from '../auth/rate-limits.types.js';
 import type { EventPayload, KnownEventType } from './event-payloads.types.js';
 
 export const EVENT_SOURCES = ['acp', 'hook', 'api', 'terminal', 'import', 'system'] as const;
@@ -83,3 +84,9 @@ export interface OpenBlock {
   readonly kind: 'message' | 'thought';
   readonly text: string;
 }
+
+/** Appends are counted by their events. */
+export const appendUse = (body: unknown): RateUse => ({
+  class: 'append',
+  cost: typeof body === 'object' && body !== null && 'events' in body && Array.isArray(body.events) ? Math.max(1, body.events.length) : 1,
+});

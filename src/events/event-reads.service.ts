@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AccessWatch } from '../auth/access-watch.service.js';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
 import { Shutdown } from '../core/shutdown.js';
@@ -23,11 +24,12 @@ export class EventReads {
     private readonly log: EventLog,
     private readonly scope: SessionScope,
     private readonly shutdown: Shutdown,
+    private readonly watch: AccessWatch,
   ) {}
 
   /**
    * One page; with `wait`, the first page that is not empty, or an empty one after that many seconds, or when `gone` aborts.
-   * @throws SessionNotFoundError, ResyncRequiredError where reading on would leave a hole
+   * @throws SessionNotFoundError, also where it goes out of sight while waiting; ResyncRequiredError where reading on would leave a hole
    */
   async read(principal: Principal, id: string, query: ReadEventsQuery, gone: AbortSignal): Promise<EventPage> {
     const { id: sessionId } = await this.scope.find(principal, id);
@@ -41,16 +43,24 @@ export class EventReads {
     let from = after ?? BEGINNING;
     let page = await this.readAfter(sessionId, from, query);
     if (page.events.length > 0 || query.wait === 0) return page;
-    await waitUntil(
-      (wake) => this.log.onCommitted((committed) => committed.sessionId === sessionId && wake()),
-      async () => {
+    await this.watch.during(principal, async (live, onChange) => {
+      let { revision } = live;
+      const readOn = async (who: Principal) => {
+        if (live.revision !== revision) await this.scope.find(who, sessionId);
+        ({ revision } = live);
         from = parseCursor(page.cursor);
-        page = await this.readAfter(sessionId, from, query);
-        return page.events.length > 0;
-      },
-      query.wait * 1_000,
-      AbortSignal.any([gone, this.shutdown.signal]),
-    );
+        return this.readAfter(sessionId, from, query);
+      };
+      await waitUntil(
+        (wake) => {
+          onChange(wake);
+          return this.log.onCommitted((committed) => committed.sessionId === sessionId && wake());
+        },
+        () => live.lookUp(readOn, (next) => (page = next).events.length > 0),
+        query.wait * 1_000,
+        AbortSignal.any([gone, this.shutdown.signal]),
+      );
+    });
     return page;
   }
 

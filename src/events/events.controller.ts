@@ -6,6 +6,7 @@ import { CurrentPrincipal, Id } from '../auth/request-params.decorator.js';
 import { Route } from '../auth/route.decorator.js';
 import { AppendEventsRequest, ReadEventsQuery, ReadFeedQuery } from './dto/events.dto.js';
 import { AppendEventsResponse, EventPageResponse, FeedPageResponse } from './dto/events.response.js';
+import { appendUse } from './event-log.types.js';
 import { EventReads } from './event-reads.service.js';
 import { EventsService } from './events.service.js';
 import { Feed } from './feed.service.js';
@@ -38,6 +39,8 @@ export class EventsController {
     description:
       'Answered when it is committed and on disk. The same `id` with the same content again gives the first number and `duplicate: true`. A batch commits in order, with a result an item.',
     permission: 'events:append',
+    limit: 'append',
+    use: appendUse,
     body: {
       type: AppendEventsRequest,
       examples: {
@@ -75,6 +78,7 @@ export class EventsController {
     id: 'readEvents',
     summary: "Read a session's events, forward, backward or waiting for new ones",
     permission: 'sessions:read',
+    stream: 'waiting',
     response: {
       type: EventPageResponse,
       example: { items: [EVENT_EXAMPLE], cursor: '5f1c3a4b.17', nextCursor: null, previousCursor: '5f1c3a4b.17' },
@@ -97,6 +101,7 @@ export class EventsController {
     id: 'readFeed',
     summary: 'Read what happened across sessions and workspaces',
     permission: 'sessions:read',
+    stream: 'waiting',
     response: {
       type: FeedPageResponse,
       example: {
@@ -109,7 +114,8 @@ export class EventsController {
             ownerId: 'admin',
             actor: 'admin',
             occurredAt: '2026-11-20T14:00:00.000Z',
-            data: { sessionId: 's' },
+            requestId: '01998c80-1c2d-7e3f-8a4b-5c6d7e8f9a0b',
+            data: { sessionId: 's', name: 'Fix the parser', status: 'completed' },
           },
         ],
         cursor: '0a1b2c3d.42',

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Access } from '../auth/access.service.js';
+import { AccessWatch } from '../auth/access-watch.service.js';
 import { canSee, type Principal } from '../auth/principal.types.js';
 import { Outbox } from '../core/database/outbox.js';
 import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
@@ -24,20 +25,23 @@ export class Feed {
     private readonly bus: EventBus,
     private readonly access: Access,
     private readonly shutdown: Shutdown,
+    private readonly watch: AccessWatch,
   ) {}
 
   /** One page; with `wait`, the first that is not empty, or an empty one after that many seconds. @throws ResyncRequiredError */
   async read(principal: Principal, query: ReadFeedQuery, gone: AbortSignal): Promise<FeedPage> {
     let page = await this.readAfter(principal, query.after === undefined ? BEGINNING : parseCursor(query.after), query);
     if (page.items.length > 0 || query.wait === 0) return page;
-    await waitUntil(
-      (wake) => this.bus.subscribe(wake),
-      async () => {
-        page = await this.readAfter(principal, parseCursor(page.cursor), query);
-        return page.items.length > 0;
-      },
-      query.wait * 1_000,
-      AbortSignal.any([gone, this.shutdown.signal]),
+    await this.watch.during(principal, (live, onChange) =>
+      waitUntil(
+        (wake) => {
+          onChange(wake);
+          return this.bus.subscribe(wake);
+        },
+        () => live.lookUp((who) => this.readAfter(who, parseCursor(page.cursor), query), (next) => (page = next).items.length > 0),
+        query.wait * 1_000,
+        AbortSignal.any([gone, this.shutdown.signal]),
+      ),
     );
     return page;
   }

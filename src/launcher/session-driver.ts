@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../core/deferred.js';
 import { DomainError } from '../core/errors/domain.error.js';
+import { requestContext } from '../core/http/request-context.js';
 import { LogNotFoundError } from '../events/events.errors.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import type { BegunTurn, MoveOptions, SessionLifecycle } from '../sessions/session-lifecycle.service.js';
@@ -79,7 +80,8 @@ export class SessionDriver {
   async run(): Promise<void> {
     try {
       const session = await this.begin();
-      if (session) await this.work(session);
+      // The launch is still the doing of the request that asked for it; what the agent does from then on is not.
+      if (session) await requestContext.exit(() => this.work(session));
     } catch (error) {
       if (!isDeleted(error)) this.logger.error({ msg: 'a session could not be driven to its end', sessionId: this.sessionId, err: error });
       await this.agent

@@ -10,6 +10,8 @@ const DATABASE_TIMEOUT_MS = 2_000;
 @Injectable()
 export class Health {
   private isStopping = false;
+  /** Nobody needs credentials to ask: however many do, the database is asked once at a time. */
+  private checking: Promise<string> | undefined;
 
   constructor(private readonly db: Database) {}
 
@@ -34,7 +36,12 @@ export class Health {
     this.isStopping = true;
   }
 
-  private async checkDatabase(): Promise<string> {
+  private checkDatabase(): Promise<string> {
+    this.checking ??= this.askDatabase().finally(() => (this.checking = undefined));
+    return this.checking;
+  }
+
+  private async askDatabase(): Promise<string> {
     const timeout = new Promise<string>((resolve) =>
       setTimeout(() => resolve(`no answer within ${DATABASE_TIMEOUT_MS} ms`), DATABASE_TIMEOUT_MS).unref(),
     );

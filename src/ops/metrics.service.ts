@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { EventBus } from '../core/event-bus/event-bus.js';
+import { REFUSALS, Refusals } from '../core/http/refusals.service.js';
 import { EventLog } from '../events/event-log.service.js';
 import { SessionCounts } from '../sessions/session-counts.service.js';
 
@@ -13,6 +14,7 @@ export class Metrics implements OnModuleInit {
     private readonly bus: EventBus,
     private readonly log: EventLog,
     private readonly counts: SessionCounts,
+    private readonly refusals: Refusals,
   ) {}
 
   onModuleInit(): void {
@@ -29,7 +31,7 @@ export class Metrics implements OnModuleInit {
       help: 'Session events committed by this process.',
       registers,
     });
-    const { counts } = this;
+    const { counts, refusals } = this;
     new Gauge({
       name: 'muster_sessions',
       help: 'Sessions by status.',
@@ -38,6 +40,16 @@ export class Metrics implements OnModuleInit {
       async collect() {
         this.reset();
         for (const { status, count } of await counts.byStatus()) this.set({ status }, count);
+      },
+    });
+    new Counter({
+      name: 'muster_refusals_total',
+      help: 'What was turned away because it was too much, and wrong credentials.',
+      labelNames: ['refusal'],
+      registers,
+      collect() {
+        this.reset();
+        for (const refusal of REFUSALS) this.inc({ refusal }, refusals.counts.get(refusal) ?? 0);
       },
     });
     this.bus.subscribe(({ name }) => domainEvents.inc({ name }));

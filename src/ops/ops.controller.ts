@@ -20,6 +20,7 @@ export class OpsController {
     id: 'getHealth',
     summary: 'Whether the process answers',
     permission: 'public',
+    limit: 'none',
     response: { type: HealthResponse, example: EXAMPLE },
   })
   live(): HealthResponse {
@@ -31,6 +32,7 @@ export class OpsController {
     id: 'getReadiness',
     summary: 'Whether it can take work: 503 while the database does not answer, or at shutdown',
     permission: 'public',
+    limit: 'none',
     response: { type: HealthResponse, example: { ...EXAMPLE, checks: { database: 'ok' } } },
   })
   ready(): Promise<HealthResponse> {

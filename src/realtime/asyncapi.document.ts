@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { CLOSE } from '../core/websocket/close-codes.js';
+import type { AsyncApiResponse } from './dto/asyncapi.response.js';
 import { EVENT_SCHEMAS, isOutType, OUT_FRAMES, type OutType, requestId, session, sessionEvent } from './frames.types.js';
 import { formSchema, type JsonSchema } from './form-schema.js';
 import { COMMAND_SPECS, type CommandSpec } from './gateway/command-specs.js';
 
 /** An AsyncAPI 3.0 document. */
-export type AsyncApiDocument = Readonly<Record<string, unknown>>;
+export type AsyncApiDocument = Readonly<AsyncApiResponse>;
 
 const ref = (path: string) => ({ $ref: `#/${path}` });
 const channelMessage = (channel: string, message: string) => ref(`channels/${channel}/messages/${message}`);
@@ -15,12 +16,24 @@ const OUT_TYPES: readonly OutType[] = Object.keys(OUT_FRAMES).filter(isOutType);
 /** What an answer to a request may be, and what comes unasked. */
 const ANSWERS: readonly OutType[] = ['hello', 'reply', 'error', 'pong'];
 const UNASKED = OUT_TYPES.filter((type) => !ANSWERS.includes(type));
-const SESSION_STREAM: readonly OutType[] = ['snapshot', 'events', 'caught_up', 'delta', 'end', 'slow', 'resync_required', 'error'];
-const FEED_STREAM: readonly OutType[] = ['feed', 'caught_up', 'slow', 'resync_required', 'error'];
+const SESSION_STREAM: readonly OutType[] = [
+  'snapshot',
+  'events',
+  'caught_up',
+  'delta',
+  'end',
+  'access_withdrawn',
+  'slow',
+  'resync_required',
+  'error',
+];
+const FEED_STREAM: readonly OutType[] = ['feed', 'caught_up', 'access_withdrawn', 'slow', 'resync_required', 'error'];
 
 const DESCRIPTION = `JSON text frames \`{type, …}\`. A request may carry an \`id\`, which its answer repeats; its fields stand flat beside \`type\` and \`id\`.
 
-A connection is authenticated by its upgrade (\`Authorization: Bearer\`, \`X-API-Key\` or the cookie of a browser), or by \`auth\` as its first frame within 10 seconds; nothing is done before. \`hello\` says that it is.
+A connection is authenticated by its upgrade (\`Authorization: Bearer\`, \`X-API-Key\`, the cookie of a browser, or \`?ticket=\` of \`POST /api/tickets\`: 30 seconds, once), or by \`auth\` as its first frame within 10 seconds; nothing is done before. \`hello\` says that it is.
+
+What may be seen is looked at again whenever it changes. A subscription to what is out of sight ends with \`access_withdrawn\`; \`all\` and \`feed\` go on with what may be seen now: a session that came into sight begins with a \`snapshot\`. A connection whose credential is revoked or expires is closed with ${CLOSE.unauthenticated}.
 
 A subscription is answered with \`reply\` (or \`resync_required\`, and then there is none), then \`snapshot\`, \`events\` …, \`caught_up\`, and from then on live \`events\` and \`delta\`, until \`end\`. Each \`events\` frame names in \`prev\` the number before its first event: a reader that has another one last has a gap, and there never is one. To go on after a break, subscribe again with the last \`cursor\`.
 
@@ -30,7 +43,7 @@ Frames hold at most 2 MiB; \`append\`, \`session.create\` and \`session.input\` 
 
 A reader with more than 256 KiB waiting is told \`slow\` and gets events from the log without deltas, until \`caught_up\` comes again.
 
-Close codes: ${CLOSE.goingAway} the server is shutting down · 1009 a frame over 8 MiB · ${CLOSE.slow} nothing was taken for 60 s, or no pong within 8 s of a ping (every 25 s) · ${CLOSE.unauthenticated} no valid \`auth\` in time.`;
+Close codes: ${CLOSE.goingAway} the server is shutting down · 1009 a frame over 8 MiB · ${CLOSE.slow} nothing was taken for 60 s, or no pong within 8 s of a ping (every 25 s) · ${CLOSE.unauthenticated} no valid \`auth\` in time, or the credential was revoked or has expired · ${CLOSE.tryAgain} it can't be told whether it is still good: connect again.`;
 
 /** The document of every frame in and out; \`asyncapi.json\` is made from it. */
 export function asyncApiDocument(version: string): AsyncApiDocument {

@@ -75,7 +75,14 @@ export const OUT_FRAMES = {
       type: z.literal('hello'),
       id: requestId.optional(),
       server: z.strictObject({ name: z.literal('muster'), version: text }),
-      principal: z.strictObject({ id: text, kind: text, name: text, sessionId: text.optional() }),
+      principal: z.strictObject({
+        id: text,
+        kind: text,
+        name: text,
+        sessionId: text.optional(),
+        permissions: z.array(text).optional().describe('What its key is limited to; absent: everything its kind may do.'),
+        roles: z.record(z.string(), text).optional().describe('Its role in each workspace it may enter.'),
+      }),
     })
     .describe('The connection is authenticated.'),
   reply: z
@@ -138,6 +145,14 @@ export const OUT_FRAMES = {
   end: z
     .strictObject({ type: z.literal('end'), sessionId, cursor, status: z.enum([...SESSION_STATUSES, 'deleted']) })
     .describe('The session has ended or was deleted: nothing follows, the subscription to it is over.'),
+  access_withdrawn: z
+    .union([
+      z.strictObject({ type: z.literal('access_withdrawn'), sessionId, subscription: subscription.optional() }),
+      z.strictObject({ type: z.literal('access_withdrawn'), workspaceId: text, subscription: subscription.optional() }),
+    ])
+    .describe(
+      'The session, or the workspace, is out of sight: the subscription to it is over and nothing of it follows. A subscription to all, or to a workspace, loses this session only, and goes on. A stream of server-sent events ends, and has no `subscription`.',
+    ),
   feed: z
     .strictObject({
       type: z.literal('feed'),
@@ -151,6 +166,7 @@ export const OUT_FRAMES = {
       ownerId: text.nullable(),
       actor: text,
       occurredAt: time,
+      requestId: text.nullable().describe('Of the request that caused it.'),
       data: z.record(z.string(), z.unknown()),
       cursor,
     })

@@ -4,7 +4,7 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { newId } from '../core/ids.js';
 import { EventLog } from '../events/event-log.service.js';
-import { parseContent } from './dto/content.validator.js';
+import { parseContent, textLength } from './dto/content.validator.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
@@ -125,7 +125,8 @@ export class SessionCreation {
     await this.sessions.add(session);
     await this.log.open(work, id);
     await this.log.appendIn(work, id, [{ type: 'status', source: 'system', actor: principal.id, payload: { from: null, to: status } }]);
-    work.emit('session.created', subjectOf(session, principal), { sessionId: id, name, agent, runtime, origin, status, launch });
+    const facts = { name, agent, runtime, origin, status, launch, ...(content ? { promptLength: textLength(content) } : {}) };
+    work.emit('session.created', subjectOf(session, principal), { sessionId: id, ...facts });
     if (!content) return;
     const inputId = newId();
     await this.turns.addInput({

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { z } from 'zod';
+import { SYSTEM } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import type { Work } from '../core/database/work.js';
 import { EventLog } from '../events/event-log.service.js';
@@ -9,7 +10,7 @@ import { PAYLOADS } from '../events/event-payloads.types.js';
 const PREVIEW_LENGTH = 200;
 const message = PAYLOADS.message.pick({ role: true, content: true });
 
-/** Keeps what lists show of a session (last message, usage) in step with its log, in the log's own transaction. */
+/** Keeps what lists show of a session (last message, usage) in step with its log, and tells of decisions in it, in the log's own transaction. */
 @Injectable()
 export class SessionProjection implements OnModuleInit {
   constructor(
@@ -27,6 +28,7 @@ export class SessionProjection implements OnModuleInit {
     if (text)
       await work.query('update sessions set last_message_preview = ?, updated_at = ? where id = ?', [text, this.clock.nowIso(), sessionId]);
     for (const { type, value } of events) {
+      if (type === 'approval') await this.tellDecision(work, sessionId, value);
       if (type !== 'usage') continue;
       const { input = 0, output = 0, cacheRead = 0, cacheWrite = 0, costUsd = 0 } = PAYLOADS.usage.parse(value);
       await work.query(
@@ -34,6 +36,19 @@ export class SessionProjection implements OnModuleInit {
         [input, output, cacheRead, cacheWrite, costUsd, sessionId],
       );
     }
+  }
+
+  /** What a policy allows or denies is an act of this server: it is told like those of people. */
+  private async tellDecision(work: Work, sessionId: string, value: unknown): Promise<void> {
+    const { state, approvalId, toolCallId = null, by = SYSTEM.id, optionId = null, reason = null } = PAYLOADS.approval.parse(value);
+    if (state !== 'decided') return;
+    const [session] = await work.query<{ owner_id: string; workspace_id: string | null }>(
+      'select owner_id, workspace_id from sessions where id = ?',
+      [sessionId],
+    );
+    if (!session) return;
+    const subject = { sessionId, workspaceId: session.workspace_id, ownerId: session.owner_id, actor: SYSTEM.id };
+    work.emit('session.permission-decided', subject, { sessionId, approvalId, toolCallId, by, optionId, reason });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ChangedFields } from '../core/event-bus/changed-fields.types.js';
 import type { RuntimeKind, SessionOrigin, SessionStatus } from './session.types.js';
 
 /** A session's row was made. `launch`: an agent is to be started for it now. */
@@ -9,6 +10,8 @@ export interface SessionCreated {
   readonly origin: SessionOrigin;
   readonly status: SessionStatus;
   readonly launch: boolean;
+  /** Characters of text in its first prompt; absent where it has none. */
+  readonly promptLength?: number;
 }
 
 export interface SessionStatusChanged {
@@ -23,24 +26,47 @@ export interface SessionStatusChanged {
 export interface SessionUpdated {
   readonly sessionId: string;
   readonly changed: readonly string[];
+  /** The fields in `changed`, as they were and as they are; a large value is told by its size only. */
+  readonly before: ChangedFields;
+  readonly after: ChangedFields;
 }
 
 export interface SessionDeleted {
   readonly sessionId: string;
+  readonly name: string;
+  readonly status: SessionStatus;
 }
 
 /** A prompt is durable and waits for the agent. */
 export interface SessionInputAccepted {
   readonly sessionId: string;
   readonly inputId: string;
+  /** Characters of text in it. */
+  readonly length: number;
 }
 
 export interface SessionInterruptRequested {
   readonly sessionId: string;
+  /** As it was then. */
+  readonly status: SessionStatus;
 }
 
 export interface SessionStopRequested {
   readonly sessionId: string;
+  /** As it was then. */
+  readonly status: SessionStatus;
+}
+
+/** The session's policy answered a permission request of its agent. What was asked for is in the session's log. */
+export interface SessionPermissionDecided {
+  readonly sessionId: string;
+  readonly approvalId: string;
+  readonly toolCallId: string | null;
+  /** `policy:deny` and so on. */
+  readonly by: string;
+  /** Null: none of what the agent offered; its request was cancelled. */
+  readonly optionId: string | null;
+  readonly reason: string | null;
 }
 
 declare module '../core/event-bus/domain-event.types.js' {
@@ -52,5 +78,6 @@ declare module '../core/event-bus/domain-event.types.js' {
     'session.input-accepted': SessionInputAccepted;
     'session.interrupt-requested': SessionInterruptRequested;
     'session.stop-requested': SessionStopRequested;
+    'session.permission-decided': SessionPermissionDecided;
   }
 }

@@ -1,3 +1,5 @@
+import type { RateUse } from '../auth/rate-limits.types.js';
+
 export const SESSION_STATUSES = [
   'queued',
   'starting',
@@ -32,3 +34,10 @@ export type TurnState = (typeof TURN_STATES)[number];
 /** `unknown`: the server died between handing it over and hearing of it; never sent a second time. */
 export const INPUT_STATES = ['accepted', 'delivered', 'unknown'] as const;
 export type InputState = (typeof INPUT_STATES)[number];
+
+/** Only what starts an agent is counted as a launch: a session that somebody else runs, or that waits for its first input, is not. */
+export function creationUse(body: unknown): RateUse {
+  const isReported = typeof body === 'object' && body !== null && 'runtime' in body && body.runtime === 'external';
+  const isWaiting = typeof body === 'object' && body !== null && 'launch' in body && body.launch === false;
+  return { class: isReported || isWaiting ? 'write' : 'launch' };
+}

@@ -10,6 +10,7 @@ import { InputAcceptedResponse, SessionDeletedResponse, SessionPageResponse, Ses
 import { PATH_ERROR_CODES } from '../workspaces/path.errors.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionStops } from './session-stops.service.js';
+import { creationUse } from './session.types.js';
 import { SESSION_EXAMPLE } from './dto/session.example.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -29,6 +30,8 @@ export class SessionsController {
     summary: 'Start an agent, or report one that runs elsewhere',
     description: 'Answers at once with a `queued` session; the agent is started behind it. Follow its events.',
     permission: 'sessions:create',
+    limit: 'launch',
+    use: creationUse,
     body: {
       type: CreateSessionRequest,
       examples: {

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
+import { changedFields } from '../core/event-bus/changed-fields.js';
 import { newId } from '../core/ids.js';
 import type { Page } from '../core/paging/page.js';
 import { EventLog } from '../events/event-log.service.js';
-import { parseContent } from './dto/content.validator.js';
+import { parseContent, textLength } from './dto/content.validator.js';
 import type { ListSessionsQuery, PatchSessionRequest, SessionInputRequest } from './dto/session-requests.dto.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
@@ -57,7 +58,8 @@ export class SessionsService {
       const changed = Object.entries(changes).flatMap(([key, value]) => (value === undefined ? [] : [key]));
       if (changed.length === 0) return;
       await this.sessions.update(sessionId, { ...changes, version: session.version + 1, updatedAt: this.scope.nowIso() });
-      work.emit('session.updated', subjectOf(session, principal), { sessionId, changed });
+      const [before, after] = [changedFields(visibleOf(session), changed), changedFields(visibleOf({ ...session, ...changes }), changed)];
+      work.emit('session.updated', subjectOf(session, principal), { sessionId, changed, before, after });
     });
     return this.get(principal, sessionId);
   }
@@ -71,7 +73,8 @@ export class SessionsService {
         throw new SessionLiveError(`The session is ${session.status}.`, { remedy: 'Stop it first, or delete it with ?force=true.' });
       await this.log.remove(work, sessionId);
       await this.sessions.remove(sessionId);
-      work.emit('session.deleted', subjectOf(session, principal), { sessionId });
+      const { name, status } = session;
+      work.emit('session.deleted', subjectOf(session, principal), { sessionId, name, status });
     });
     return sessionId;
   }
@@ -105,8 +108,9 @@ export class SessionsService {
       await this.log.appendIn(work, sessionId, [
         { type: 'input', source: 'api', actor: principal.id, payload: { inputId: input.id, content } },
       ]);
-      if (request.interrupt) work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });
-      work.emit('session.input-accepted', subjectOf(session, principal), { sessionId, inputId: input.id });
+      const { status } = session;
+      if (request.interrupt) work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status });
+      work.emit('session.input-accepted', subjectOf(session, principal), { sessionId, inputId: input.id, length: textLength(content) });
       return { ...input, position: 0 };
     });
   }
@@ -119,7 +123,7 @@ export class SessionsService {
       if (session.runtime === 'external') throw new NotSupportedError("An external session can't be interrupted from here.");
       if (session.status !== 'running' && session.status !== 'awaiting_approval')
         throw new SessionStatusError(`No turn is under way: the session is ${session.status}.`, { context: { status: session.status } });
-      work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId });
+      work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status: session.status });
     });
     return this.get(principal, sessionId);
   }
@@ -140,11 +144,13 @@ export class SessionsService {
         return;
       }
       await this.sessions.update(sessionId, { ...changes, version: session.version + 1, updatedAt: changes.stopRequestedAt });
-      work.emit('session.stop-requested', subjectOf(session, principal), { sessionId });
+      work.emit('session.stop-requested', subjectOf(session, principal), { sessionId, status: session.status });
     });
     return this.get(principal, sessionId);
   }
 }
+
+const visibleOf = (session: SessionEntity): Record<string, unknown> => ({ ...session, metadata: JSON.parse(session.metadata) });
 
 function inputRefused(session: SessionEntity): SessionStatusError {
   const { status } = session;

@@ -42,7 +42,9 @@ export class WorkspaceMembersController {
     @Body() { role }: SetMemberRequest,
   ): Promise<MemberResponse> {
     if (!PRINCIPAL_ID.test(principalId))
-      throw new InvalidInputError('principalId: is not the id of a principal.', { remedy: 'Letters, digits and . _ : @ | / -, at most 128.' });
+      throw new InvalidInputError('principalId: is not the id of a principal.', {
+        remedy: 'Letters, digits and . _ : @ | / -, at most 128.',
+      });
     return MemberResponse.of(await this.members.set(principal, id, principalId, role));
   }
 
@@ -54,7 +56,11 @@ export class WorkspaceMembersController {
     response: { type: MemberRemovedResponse, example: { principalId: 'user:ada', removed: true } },
     errors: { 404: ['workspace_not_found', 'member_not_found'], 409: ['last_owner'] },
   })
-  async remove(@CurrentPrincipal() principal: Principal, @Id() id: string, @Id('principalId') principalId: string): Promise<MemberRemovedResponse> {
+  async remove(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Id('principalId') principalId: string,
+  ): Promise<MemberRemovedResponse> {
     await this.members.remove(principal, id, principalId);
     return { principalId, removed: true };
   }

@@ -34,7 +34,11 @@ export class WorkspaceMembers {
       if (role !== 'owner') assertNotLastOwner(members, principalId);
       const createdAt = before?.createdAt ?? this.clock.nowIso();
       await this.memberships.set(workspaceId, principalId, role, createdAt);
-      work.emit('workspace.member-set', { workspaceId, ownerId, actor: principal.id }, { workspaceId, principalId, before: before?.role ?? null, after: role });
+      work.emit(
+        'workspace.member-set',
+        { workspaceId, ownerId, actor: principal.id },
+        { workspaceId, principalId, before: before?.role ?? null, after: role },
+      );
       return { workspaceId, principalId, role, createdAt };
     });
   }
@@ -49,7 +53,11 @@ export class WorkspaceMembers {
       if (!before) throw new MemberNotFoundError(principalId);
       assertNotLastOwner(members, principalId);
       await this.memberships.remove(workspaceId, principalId);
-      work.emit('workspace.member-removed', { workspaceId, ownerId, actor: principal.id }, { workspaceId, principalId, before: before.role });
+      work.emit(
+        'workspace.member-removed',
+        { workspaceId, ownerId, actor: principal.id },
+        { workspaceId, principalId, before: before.role },
+      );
     });
   }
 }

@@ -6,6 +6,7 @@ import type { Principal, WorkspaceRole } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
+import { changedFields } from '../core/event-bus/changed-fields.js';
 import { newId } from '../core/ids.js';
 import type { Page } from '../core/paging/page.js';
 import type { CreateWorkspaceRequest, ListWorkspacesQuery, PatchWorkspaceRequest } from './dto/workspace-requests.dto.js';
@@ -86,7 +87,7 @@ export class WorkspacesService {
     await this.unit.run(async (work) => {
       if (!(await this.workspaces.add(workspace))) throw await this.existsError(principal, real);
       await this.memberships.set(workspace.id, principal.id, 'owner', now);
-      work.emit('workspace.created', subjectOf(workspace, principal), { workspaceId: workspace.id, name: workspace.name });
+      work.emit('workspace.created', subjectOf(workspace, principal), { workspaceId: workspace.id, name: workspace.name, path: real });
     });
     return workspace;
   }
@@ -110,7 +111,11 @@ export class WorkspacesService {
       if (changed.length === 0) return workspace;
       const written = { ...changes, version: workspace.version + 1, updatedAt: this.clock.nowIso() };
       await this.workspaces.update(id, written);
-      work.emit('workspace.updated', subjectOf(workspace, principal), { workspaceId: id, changed });
+      const [before, after] = [
+        changedFields(visibleOf(workspace), changed),
+        changedFields(visibleOf({ ...workspace, ...changes }), changed),
+      ];
+      work.emit('workspace.updated', subjectOf(workspace, principal), { workspaceId: id, changed, before, after });
       return { ...workspace, ...written };
     });
   }
@@ -123,7 +128,8 @@ export class WorkspacesService {
       for (const guard of this.deletionGuards) await guard(work, id);
       await this.memberships.removeAll(id);
       await this.workspaces.remove(id);
-      work.emit('workspace.deleted', subjectOf(workspace, principal), { workspaceId: id });
+      const { name, path } = workspace;
+      work.emit('workspace.deleted', subjectOf(workspace, principal), { workspaceId: id, name, path });
     });
   }
 
@@ -135,6 +141,8 @@ export class WorkspacesService {
 }
 
 const subjectOf = ({ id, ownerId }: WorkspaceEntity, by: Principal) => ({ workspaceId: id, ownerId, actor: by.id });
+
+const visibleOf = (workspace: WorkspaceEntity): Record<string, unknown> => ({ ...workspace, metadata: JSON.parse(workspace.metadata) });
 
 type Editable = Pick<WorkspaceEntity, 'name' | 'maxActiveSessions' | 'metadata'>;
 

@@ -106,9 +106,12 @@ describe('a start', () => {
       status: 403,
       body: { code: 'origin_not_allowed' },
     });
-    expect(
-      await app.call('POST', '/api/sessions', { key: null, headers: { ...headers, origin: app.url }, body: { runtime: 'external' } }),
-    ).toMatchObject({ status: 201 });
+    const create = (more: Record<string, string>) =>
+      app.call('POST', '/api/sessions', { key: null, headers: { ...headers, origin: app.url, ...more }, body: { runtime: 'external' } });
+    expect(await create({})).toMatchObject({ status: 403, body: { code: 'csrf_token' } });
+    expect(await create({ 'x-csrf-token': 'f'.repeat(32) })).toMatchObject({ status: 403, body: { code: 'csrf_token' } });
+    const token = /muster_csrf=(\w+); /.exec(cookie)?.[1] ?? '';
+    expect(await create({ 'x-csrf-token': token })).toMatchObject({ status: 201 });
     expect(await app.call('GET', `/api/login?code=${code}`, { key: null })).toMatchObject({ status: 401 });
     await app.close();
   });

@@ -60,7 +60,7 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
         unit.run(async (work) => {
           const id = `${index % 2 ? 'bad' : 'good'}-${index}`;
           await insert(id);
-          work.emit('workspace.created', subject, { workspaceId: id, name: id });
+          work.emit('workspace.created', subject, { workspaceId: id, name: id, path: '/p' });
           await db.query('select 1 as one');
           if (index % 2) throw new Error(`rolls back ${index}`);
           return id;
@@ -118,7 +118,7 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
     });
     await unit.run(async (work) => {
       await insert(id);
-      work.emit('workspace.deleted', subject, { workspaceId: id });
+      work.emit('workspace.deleted', subject, { workspaceId: id, name: id, path: '/p' });
     });
     await written;
     expect(await stored()).toEqual(expect.arrayContaining([id, `${id}-by-listener`]));
@@ -127,7 +127,7 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
   it('feeds a listener that fails again, in order, and moves its cursor only past what it has done', async () => {
     const from = recorder.heard.length;
     recorder.failuresLeft = 2;
-    for (const id of ['one', 'two']) await unit.run(async (work) => work.emit('workspace.created', subject, { workspaceId: id, name: id }));
+    for (const id of ['one', 'two']) await unit.run(async (work) => work.emit('workspace.created', subject, { workspaceId: id, name: id, path: '/p' }));
     await eventually(
       () => recorder.heard.length,
       (count) => count === from + 2,

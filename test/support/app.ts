@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { startServer } from '../../src/server.js';
+import { NO_LIMITS } from './limits.js';
 import { createDatabase, type TestDatabase } from './databases.js';
 
 export interface Answer<T = any> {
@@ -35,7 +36,15 @@ export class TestApp {
   static async start(dialect: Dialect, environment: Record<string, string> = {}, database?: TestDatabase): Promise<TestApp> {
     const used = database ?? (await createDatabase(dialect));
     const { app, url } = await startServer(
-      { PATH: process.env.PATH, HOME: used.dataDir, MUSTER_PORT: '0', MUSTER_LOG_LEVEL: 'silent', ...used.environment, ...environment },
+      {
+        PATH: process.env.PATH,
+        HOME: used.dataDir,
+        MUSTER_PORT: '0',
+        MUSTER_LOG_LEVEL: 'silent',
+        ...NO_LIMITS,
+        ...used.environment,
+        ...environment,
+      },
       false,
     );
     const key = readFileSync(join(used.dataDir, 'admin.key'), 'utf8').trim();

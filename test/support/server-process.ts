@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { NO_LIMITS } from './limits.js';
 import { eventually } from './eventually.js';
 
 const MAIN = resolve(__dirname, '../../dist/src/main.js');
@@ -18,7 +19,14 @@ export class ServerProcess {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build.`);
     const output = { text: '' };
     const child = spawn(process.execPath, [MAIN], {
-      env: { PATH: process.env.PATH, HOME: environment.MUSTER_DATA_DIR, MUSTER_PORT: '0', MUSTER_LOG_LEVEL: 'debug', ...environment },
+      env: {
+        PATH: process.env.PATH,
+        HOME: environment.MUSTER_DATA_DIR,
+        MUSTER_PORT: '0',
+        MUSTER_LOG_LEVEL: 'debug',
+        ...NO_LIMITS,
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output.text += chunk.toString()));

@@ -38,11 +38,11 @@ export class Listeners {
 
 export function emits(work: Work): void {
   const subject = { actor: 'test' };
-  work.emit('session.deleted', subject, { sessionId: 's' });
+  work.emit('session.deleted', subject, { sessionId: 's', name: 'n', status: 'stopped' });
   // @ts-expect-error -- there is no such event
   work.emit('session.removed', subject, { sessionId: 's' });
   // @ts-expect-error -- a field is missing
   work.emit('session.deleted', subject, {});
   // @ts-expect-error -- a field has the wrong type
-  work.emit('session.deleted', subject, { sessionId: 1 });
+  work.emit('session.deleted', subject, { sessionId: 1, name: 'n', status: 'stopped' });
 }

@@ -3,6 +3,7 @@ import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { Clock } from '../clock.js';
 import type { DomainEvent, DomainEventHandler, DomainEventName } from '../event-bus/domain-event.types.js';
 import { EventBus } from '../event-bus/event-bus.js';
+import { onBehalfOf } from '../http/request-context.js';
 import { Database } from './database.js';
 import { Outbox } from './outbox.js';
 import { UnitOfWork } from './unit-of-work.js';
@@ -20,7 +21,8 @@ interface Binding {
 
 /**
  * Marks a method as part of a listener with effects. All methods of one `listener` share a cursor in `listener_cursors`; events
- * come in order, at least once, also those of a time when the process was down. A handler that throws is called again.
+ * come in order, at least once, also those of a time when the process was down. A handler that throws is called again. It runs on behalf
+ * of the request that caused the event; what goes on for longer than that leaves it.
  */
 export function OnOutboxEvent<K extends DomainEventName>(name: K, options: { listener: string }) {
   return <H extends DomainEventHandler<K>>(_target: object, _key: string | symbol, descriptor: TypedPropertyDescriptor<H>): void => {
@@ -163,7 +165,7 @@ class ListenerLoop {
       if (this.isStopped) return false;
       const handler = this.handlers.get(event.name);
       if (handler) {
-        await handler(event);
+        await onBehalfOf(event.requestId, () => handler(event));
         await this.store.advance(event.position);
       }
       this.position = event.position;

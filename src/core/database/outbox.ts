@@ -22,6 +22,27 @@ const COLUMNS = 'position, name, workspace_id, session_id, owner_id, actor, occu
 /** Rows an insert: 9 columns each, far below the parameter limits of both databases. */
 const ROWS_PER_INSERT = 500;
 
+/** Which of the stored events are wanted; what is absent does not matter. */
+export interface OutboxFilter {
+  readonly actor?: string;
+  readonly name?: string;
+  readonly sessionId?: string;
+  readonly workspaceId?: string;
+  /** Not before this time, ISO 8601 in UTC with milliseconds. */
+  readonly from?: string;
+  /** Before this time. */
+  readonly to?: string;
+}
+
+const CONDITIONS = {
+  actor: 'actor = ?',
+  name: 'name = ?',
+  sessionId: 'session_id = ?',
+  workspaceId: 'workspace_id = ?',
+  from: 'occurred_at >= ?',
+  to: 'occurred_at < ?',
+} as const;
+
 /** The stored domain events, numbered without gaps in the order of their commits. */
 @Injectable()
 export class Outbox {
@@ -55,7 +76,17 @@ export class Outbox {
       const part = events.slice(at, at + ROWS_PER_INSERT);
       await work.query(
         `insert into outbox (${COLUMNS}) values ${placeholders(part.length, 9)}`,
-        part.flatMap((e) => [e.position, e.name, e.workspaceId, e.sessionId, e.ownerId, e.actor, e.occurredAt, JSON.stringify(e.data), requestId]),
+        part.flatMap((e) => [
+          e.position,
+          e.name,
+          e.workspaceId,
+          e.sessionId,
+          e.ownerId,
+          e.actor,
+          e.occurredAt,
+          JSON.stringify(e.data),
+          requestId,
+        ]),
       );
     }
     return events;
@@ -68,6 +99,20 @@ export class Outbox {
       limit,
     ]);
     return rows.map(eventOf);
+  }
+
+  /** The first `limit` of the positions `after` + 1 to `upTo` that are wanted. May look at all of them: keep the range small. */
+  async search(filter: OutboxFilter, { after, upTo, limit }: { after: number; upTo: number; limit: number }): Promise<DomainEvent[]> {
+    const conditions = ['position > ?', 'position <= ?'];
+    const parameters: (string | number)[] = [after, upTo];
+    for (const key of ['actor', 'name', 'sessionId', 'workspaceId', 'from', 'to'] as const) {
+      const value = filter[key];
+      if (value === undefined) continue;
+      conditions.push(CONDITIONS[key]);
+      parameters.push(value);
+    }
+    const sql = `select ${COLUMNS} from outbox where ${conditions.join(' and ')} order by position limit ?`;
+    return (await this.db.query<OutboxRow>(sql, [...parameters, limit])).map(eventOf);
   }
 
   /** Where the feed stands: its epoch and the position of the last event. */

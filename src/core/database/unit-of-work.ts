@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { requestContext } from '../http/request-context.js';
 import { EventBus } from '../event-bus/event-bus.js';
 import { Database } from './database.js';
 import { Outbox } from './outbox.js';
@@ -56,7 +57,7 @@ export class UnitOfWork {
       work.isOpen = false;
       await runner.commitTransaction();
       const announce = () =>
-        this.db.current.exit(() => {
+        outside(this.db, () => {
           work.committed.forEach((effect) => this.guard(effect));
           events.forEach((event) => this.guard(() => this.bus.publish(event)));
         });
@@ -80,3 +81,6 @@ export class UnitOfWork {
     }
   }
 }
+
+/** Whoever hears of a commit does not act in its unit, nor for its request: what it begins may go on for long, and for others. */
+const outside = (db: Database, announce: () => void): void => requestContext.exit(() => db.current.exit(announce));

@@ -7,3 +7,7 @@ export interface RequestContext {
 }
 
 export const requestContext = new AsyncLocalStorage<RequestContext>();
+
+/** Does what is begun here on behalf of the request with this id; of none, where it is null. */
+export const onBehalfOf = <T>(requestId: string | null, work: () => T): T =>
+  requestId === null ? requestContext.exit(work) : requestContext.run({ requestId }, work);

@@ -46,6 +46,21 @@ export function setUpApiDocuments(app: NestExpressApplication): void {
   SwaggerModule.setup('api/docs', app, factory, {
     jsonDocumentUrl: 'api/openapi.json',
     customSiteTitle: 'Muster API',
-    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true, tryItOutEnabled: true, withCredentials: true },
+    swaggerOptions: {
+      persistAuthorization: false,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      withCredentials: true,
+      requestInterceptor: sendCsrfToken,
+    },
   });
+}
+
+declare const document: { readonly cookie: string };
+
+/** Runs in the browser, as text: nothing of this file is there. What is changed with our cookie needs the token that only our pages can read. */
+function sendCsrfToken(request: { readonly headers: Record<string, string> }): object {
+  const token = /(?:^|; )muster_csrf=([^;]+)/.exec(document.cookie);
+  if (token && token[1]) request.headers['X-CSRF-Token'] = token[1];
+  return request;
 }

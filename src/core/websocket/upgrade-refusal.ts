@@ -1,5 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { DomainError } from '../errors/domain.error.js';
 import { problemOf } from '../errors/problem.js';
 import { newId } from '../ids.js';
 
@@ -13,6 +14,7 @@ export function refuseUpgrade(request: IncomingMessage, socket: Duplex, error: u
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${problem.requestId}`,
+    ...(error instanceof DomainError && error.details.retryAfterS !== undefined ? [`Retry-After: ${error.details.retryAfterS}`] : []),
     ...(problem.status === 401 ? ['WWW-Authenticate: Bearer realm="muster"'] : []),
   ];
   request.resume();

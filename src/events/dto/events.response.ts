@@ -62,6 +62,8 @@ export class FeedEventResponse {
   actor: string;
   /** @example '2026-11-20T14:00:00.000Z' */
   occurredAt: string;
+  /** Of the request that caused it; null: none did. */
+  requestId: string | null;
   data: Record<string, unknown>;
 }
 

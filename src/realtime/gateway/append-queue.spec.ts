@@ -12,7 +12,7 @@ describe('AppendQueue', () => {
           calls.push({ sessionId, items, finish });
         }),
     };
-    return { calls, queue: new AppendQueue(events, SYSTEM) };
+    return { calls, queue: new AppendQueue(events, { now: SYSTEM }) };
   };
 
   it('stores those of one session in order: what comes meanwhile goes together, each gets its own results', async () => {

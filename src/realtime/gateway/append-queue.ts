@@ -1,4 +1,5 @@
 import type { Principal } from '../../auth/principal.types.js';
+import { requestContext } from '../../core/http/request-context.js';
 import type { AppendItemResult, EventsService } from '../../events/events.service.js';
 
 /** Items the events service takes at once. */
@@ -19,7 +20,8 @@ export class AppendQueue {
 
   constructor(
     private readonly events: EventsService,
-    private readonly principal: Principal,
+    /** Whose they are: each group is stored as the principal of its time. */
+    private readonly access: { readonly now: Principal | Promise<Principal> },
   ) {}
 
   append(sessionId: string, items: readonly unknown[]): Promise<AppendItemResult[]> {
@@ -28,20 +30,18 @@ export class AppendQueue {
       if (queue) return void queue.push({ items, resolve, reject });
       const first: Waiting[] = [{ items, resolve, reject }];
       this.queues.set(sessionId, first);
-      void this.drain(sessionId, first);
+      // What is stored together belongs to no single request.
+      void requestContext.exit(() => this.drain(sessionId, first));
     });
   }
 
   private async drain(sessionId: string, queue: Waiting[]): Promise<void> {
     for (let group = takeGroup(queue); group.length > 0; group = takeGroup(queue)) {
       try {
-        const results = [
-          ...(await this.events.append(
-            this.principal,
-            sessionId,
-            group.flatMap(({ items }) => items),
-          )),
-        ];
+        const { now } = this.access;
+        const principal = now instanceof Promise ? await now : now;
+        const all = group.flatMap(({ items }) => items);
+        const results = [...(await this.events.append(principal, sessionId, all))];
         for (const { items, resolve } of group) resolve(results.splice(0, items.length));
       } catch (error) {
         group.forEach(({ reject }) => reject(error));

@@ -8,19 +8,23 @@ import type { CommandSpec } from './command-specs.js';
 import type { AppendQueue } from './append-queue.js';
 import type { Subscriptions } from './subscriptions.js';
 
-/** What a command may use of its connection. */
-export interface CommandContext {
-  readonly principal: Principal;
+/** What a connection has once it is known whose it is. */
+export interface ConnectionContext {
   readonly subscriptions: Subscriptions;
   readonly appends: AppendQueue;
+}
+
+/** What a command may use of its connection. */
+export interface CommandContext extends ConnectionContext {
+  readonly principal: Principal;
   readonly id?: FrameId;
 }
 
-/** What answers a request: `data` of a reply, or a frame in its place; then, in the same turn, what follows it. */
+/** What answers a request: `data` of a reply, or a frame in its place; then what follows it, begun in the same turn. */
 export interface Answer {
   readonly data?: Record<string, unknown>;
   readonly frame?: OutFrame;
-  readonly afterwards?: () => void;
+  readonly afterwards?: () => void | Promise<void>;
 }
 
 /** A type of frame with what carries it out. */

@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import { Access } from '../../auth/access.service.js';
+import type { Principal } from '../../auth/principal.types.js';
+import { RateLimits } from '../../auth/rate-limits.service.js';
 import { SessionCreation } from '../../sessions/session-creation.service.js';
 import { InputAcceptedResponse, SessionResponse } from '../../sessions/dto/session.response.js';
 import { SessionStops } from '../../sessions/session-stops.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame } from '../frames.types.js';
 import { type Command, command, formCommand } from './command.js';
+import { limited } from './command-limits.js';
 import { APPEND, PING, SESSION_CREATE, SESSION_INPUT, SESSION_INTERRUPT, SESSION_STOP, SUBSCRIBE, UNSUBSCRIBE } from './command-specs.js';
 import { feedTarget, scopeTarget, sessionTarget } from './subscriptions.js';
 
@@ -17,9 +21,11 @@ export class Commands {
     private readonly sessions: SessionsService,
     private readonly creation: SessionCreation,
     private readonly stops: SessionStops,
+    private readonly access: Access,
+    limits: RateLimits,
   ) {
     const all = [...this.realtime(), ...this.lifecycle()];
-    this.byType = new Map(all.map((each) => [each.spec.type, each]));
+    this.byType = new Map(all.map((each) => [each.spec.type, limited(each, limits)]));
   }
 
   get types(): string[] {
@@ -28,6 +34,11 @@ export class Commands {
 
   find(type: string): Command | undefined {
     return this.byType.get(type);
+  }
+
+  /** @throws ForbiddenError */
+  assertMay(principal: Principal, { spec }: Command): void {
+    this.access.assertMay(principal, spec.permission);
   }
 
   private realtime(): Command[] {

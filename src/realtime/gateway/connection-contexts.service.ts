@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Access } from '../../auth/access.service.js';
-import type { Principal } from '../../auth/principal.types.js';
+import type { LiveAccess } from '../../auth/live-access.state.js';
 import { EventsService } from '../../events/events.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { WorkspacesService } from '../../workspaces/workspaces.service.js';
@@ -8,7 +8,7 @@ import type { Outlet } from '../hub/outlet.js';
 import { Streams } from '../hub/streams.service.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 import { AppendQueue } from './append-queue.js';
-import type { CommandContext } from './command.js';
+import type { ConnectionContext } from './command.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** Makes what a connection has once it is known whose it is. */
@@ -23,13 +23,12 @@ export class ConnectionContexts {
     private readonly limits: RealtimeLimits,
   ) {}
 
-  make(principal: Principal, outlet: Outlet): Omit<CommandContext, 'id'> {
+  make(live: LiveAccess, outlet: Outlet): ConnectionContext {
     const { sessions, workspaces, access, limits } = this;
     const { sessions: streams, feed: feeds, follower } = this.streams;
     return {
-      principal,
-      subscriptions: new Subscriptions(principal, outlet, { sessions, workspaces, access, limits, streams, feeds, follower }),
-      appends: new AppendQueue(this.events, principal),
+      subscriptions: new Subscriptions(live, outlet, { sessions, workspaces, access, limits, streams, feeds, follower }),
+      appends: new AppendQueue(this.events, live),
     };
   }
 }

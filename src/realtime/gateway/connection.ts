@@ -2,9 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { RawData, WebSocket } from 'ws';
 import { UnauthenticatedError } from '../../auth/auth.errors.js';
 import { PrincipalResponse } from '../../auth/dto/principal.response.js';
+import type { AccessWatcher, LiveAccess } from '../../auth/live-access.state.js';
 import type { Principal } from '../../auth/principal.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
+import { requestContext } from '../../core/http/request-context.js';
 import { newId } from '../../core/ids.js';
 import { VERSION } from '../../core/version.js';
 import { CLOSE } from '../../core/websocket/close-codes.js';
@@ -13,7 +15,7 @@ import { FrameError, type FrameId } from '../../core/websocket/websocket.errors.
 import { errorFrame } from '../error-frame.js';
 import { outFrame } from '../frames.types.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
-import type { CommandContext } from './command.js';
+import type { ConnectionContext } from './command.js';
 import { AUTH, COMMAND_SPECS } from './command-specs.js';
 import type { Commands } from './commands.service.js';
 import { Lanes } from './lanes.js';
@@ -22,12 +24,17 @@ import type { SocketOutlet } from './socket-outlet.js';
 export interface ConnectionSources {
   readonly commands: Commands;
   readonly limits: RealtimeLimits;
-  /** @throws UnauthenticatedError */
+  /** @throws UnauthenticatedError, TooManyAttemptsError, TooManyStreamsError */
   readonly authenticate: (credential: string) => Promise<Principal>;
-  /** @throws ForbiddenError */
-  readonly assertMay: (principal: Principal, permission: (typeof COMMAND_SPECS)[number]['permission']) => void;
+  /** Follows what its principal may do from now on. */
+  readonly watch: (principal: Principal, watcher: AccessWatcher) => LiveAccess;
   /** What a connection has once it is known whose it is. */
-  readonly contextOf: (principal: Principal) => Omit<CommandContext, 'id'>;
+  readonly contextOf: (live: LiveAccess) => ConnectionContext;
+}
+
+/** A connection that is known. */
+interface Entered extends ConnectionContext {
+  readonly live: LiveAccess;
 }
 
 const LARGE = COMMAND_SPECS.flatMap(({ type, isLarge }) => (isLarge ? [type] : []));
@@ -39,7 +46,7 @@ const LARGE = COMMAND_SPECS.flatMap(({ type, isLarge }) => (isLarge ? [type] : [
 export class Connection {
   private readonly logger = new Logger(Connection.name);
   private readonly lanes = new Lanes();
-  private context: Omit<CommandContext, 'id'> | undefined;
+  private entered: Entered | undefined;
   private isAuthenticating = false;
   /** Frames that came while credentials were being checked. */
   private early: { readonly frame: InFrame; readonly bytes: number }[] = [];
@@ -59,7 +66,7 @@ export class Connection {
   start(principal: Principal | undefined): void {
     if (principal) return this.enter(principal, undefined);
     const late = setTimeout(() => {
-      if (!this.context) this.outlet.close(CLOSE.unauthenticated, 'no auth frame in time');
+      if (!this.entered) this.outlet.close(CLOSE.unauthenticated, 'no auth frame in time');
     }, this.sources.limits.authMs);
     this.socket.once('close', () => clearTimeout(late));
   }
@@ -67,7 +74,7 @@ export class Connection {
   private receive(data: Buffer, isBinary: boolean): void {
     if (this.outlet.isClosed) return;
     try {
-      const frame = readFrame(data, isBinary, { large: this.context ? LARGE : [] });
+      const frame = readFrame(data, isBinary, { large: this.entered ? LARGE : [] });
       this.dispatch(frame, data.length);
     } catch (error) {
       this.refuse(error, error instanceof FrameError ? error.requestId : undefined);
@@ -77,30 +84,37 @@ export class Connection {
 
   private dispatch(frame: InFrame, bytes: number): void {
     if (frame.type === AUTH.type) return void this.authenticate(frame);
-    if (!this.context) {
+    if (!this.entered) {
       if (!this.isAuthenticating) return this.refuse(new UnauthenticatedError(), frame.id);
       this.early.push({ frame, bytes });
       this.begin(bytes);
       return;
     }
     this.begin(bytes);
-    void this.handle(this.context, frame).finally(() => this.done(bytes));
+    void this.handle(this.entered, frame).finally(() => this.done(bytes));
   }
 
-  private async handle(shared: Omit<CommandContext, 'id'>, { type, id, fields }: InFrame): Promise<void> {
-    const context = { ...shared, ...(id === undefined ? {} : { id }) };
+  /** Every frame is a request of its own, with an id for the log and the audit. */
+  private handle(entered: Entered, frame: InFrame): Promise<void> {
+    return requestContext.run({ requestId: newId(), principalId: entered.live.principal.id }, () => this.carryOut(entered, frame));
+  }
+
+  private async carryOut({ live, ...shared }: Entered, { type, id, fields }: InFrame): Promise<void> {
     try {
       const command = this.sources.commands.find(type);
       if (!command) throw unknownType(type);
       const { spec } = command;
-      this.sources.assertMay(context.principal, spec.permission);
+      this.sources.commands.assertMay(live.principal, command);
       const { sessionId } = fields;
       const lane = spec.order === 'connection' ? 'connection' : spec.order === 'session' ? `session ${String(sessionId)}` : undefined;
       await this.lanes.run(lane, async () => {
         const prepared = await command.prepare(fields);
-        const { data = {}, frame, afterwards } = await prepared.run(context);
+        // As it is when its turn has come: what it may do can have changed while it waited.
+        const { now } = live;
+        const principal = now instanceof Promise ? await now : now;
+        const { data = {}, frame, afterwards } = await prepared.run({ ...shared, principal, ...(id === undefined ? {} : { id }) });
         this.outlet.send(frame ?? outFrame({ type: 'reply', ...(id === undefined ? {} : { id }), ok: true, data }));
-        afterwards?.();
+        await afterwards?.();
       });
     } catch (error) {
       this.refuse(error, id);
@@ -110,7 +124,7 @@ export class Connection {
   private async authenticate({ id, fields }: InFrame): Promise<void> {
     try {
       const { token } = AUTH.fields.parse(fields);
-      if (this.context || this.isAuthenticating)
+      if (this.entered || this.isAuthenticating)
         throw new FrameError('invalid_frame', 'This connection is authenticated, or about to be.', {
           remedy: 'Open another connection for somebody else.',
         });
@@ -133,7 +147,20 @@ export class Connection {
   }
 
   private enter(principal: Principal, id: FrameId | undefined): void {
-    this.context = this.sources.contextOf(principal);
+    const live = this.sources.watch(principal, {
+      held: (deletedWorkspaceId) => {
+        if (deletedWorkspaceId !== undefined) this.entered?.subscriptions.forgetWorkspace(deletedWorkspaceId);
+        this.outlet.hold();
+      },
+      changed: () => {
+        this.entered?.subscriptions.review();
+        this.outlet.letGo();
+      },
+      ended: (error) => this.endAccess(error),
+    });
+    this.outlet.onClose(() => live.close());
+    const entered = { live, ...this.sources.contextOf(live) };
+    this.entered = entered;
     this.outlet.send(
       outFrame({
         type: 'hello',
@@ -142,14 +169,19 @@ export class Connection {
         principal: PrincipalResponse.of(principal),
       }),
     );
-    const { context, early } = this;
+    const { early } = this;
     this.early = [];
-    for (const { frame, bytes } of early) void this.handle(context, frame).finally(() => this.done(bytes));
+    for (const { frame, bytes } of early) void this.handle(entered, frame).finally(() => this.done(bytes));
+  }
+
+  private endAccess(error: DomainError): void {
+    if (error instanceof UnauthenticatedError) this.outlet.close(CLOSE.unauthenticated, 'the credentials were revoked or have expired');
+    else this.outlet.close(CLOSE.tryAgain, 'access could not be looked up: connect again');
   }
 
   private refuse(error: unknown, id: FrameId | undefined): void {
     if (error instanceof DomainError) return this.outlet.send(errorFrame(problemOf(error), id));
-    const requestId = newId();
+    const requestId = requestContext.getStore()?.requestId ?? newId();
     this.logger.error({ msg: 'a frame failed', err: error, requestId });
     this.outlet.send(errorFrame(problemOf(error, requestId), id));
   }

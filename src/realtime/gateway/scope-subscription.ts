@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Access } from '../../auth/access.service.js';
-import { canSee, type Principal } from '../../auth/principal.types.js';
+import type { LiveAccess } from '../../auth/live-access.state.js';
+import { canSee, type Visibility } from '../../auth/principal.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
 import { type Cursor, formatCursor } from '../../events/cursor.js';
@@ -12,6 +13,7 @@ import { errorFrame } from '../error-frame.js';
 import { outFrame } from '../frames.types.js';
 import type { FeedFollower } from '../hub/feed-follower.service.js';
 import type { Outlet } from '../hub/outlet.js';
+import { SessionSight } from '../hub/sight.js';
 import { resyncFrame } from '../resync-frame.js';
 import type { SessionReaders } from './session-readers.js';
 
@@ -34,16 +36,18 @@ const PAGE = 200;
 /** Every session that may be seen (of one workspace), those there are and those to come. */
 export class ScopeSubscription {
   private readonly logger = new Logger(ScopeSubscription.name);
-  private readonly known = new Set<string>();
+  private readonly known = new Map<string, SessionSight>();
   /** Sessions of the beginning that are not caught up yet. */
   private readonly waiting = new Set<string>();
   private isListed = false;
   private isClosed = false;
+  private hasForgotten = false;
   private leave: (() => void) | undefined;
   private adding: Promise<void> = Promise.resolve();
+  private listing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly principal: Principal,
+    private readonly live: LiveAccess,
     private readonly outlet: Outlet,
     private readonly readers: SessionReaders,
     private readonly sources: ScopeSources,
@@ -52,7 +56,7 @@ export class ScopeSubscription {
 
   start(): void {
     if (this.outlet.isClosed) return;
-    this.run().catch((error: unknown) => this.fail(error));
+    this.listing = this.run().catch((error: unknown) => this.fail(error));
   }
 
   close(): void {
@@ -60,63 +64,90 @@ export class ScopeSubscription {
     this.leave?.();
   }
 
+  /** A workspace is no longer there: its sessions belong to their owners. To be followed by {@link review}. */
+  forgetWorkspace(workspaceId: string): void {
+    this.hasForgotten = true;
+    this.known.forEach((sight) => sight.forgetWorkspace(workspaceId));
+  }
+
+  /** Drops, and tells, what is out of sight; adds what came into it. */
+  review(before: Visibility, after: Visibility): void {
+    for (const [sessionId, sight] of [...this.known]) {
+      if (sight.isIn(after)) continue;
+      this.known.delete(sessionId);
+      this.readers.leave(this.options.subscription, sessionId);
+      this.outlet.send(sight.withdrawn(this.options.subscription));
+      this.done(sessionId);
+    }
+    for (const scope of this.gained(before, after))
+      this.listing = this.listing.then(() => this.list(scope)).catch((error: unknown) => this.fail(error));
+  }
+
   private async run(): Promise<void> {
-    const visibility = this.sources.access.visibilityOf(this.principal);
-    const { workspaceId } = this.options;
     // New ones are heard of before the present ones are listed: none falls in between.
     this.leave = await this.sources.follower.listen((events) => {
+      const visibility = this.sources.access.visibilityOf(this.live.principal);
       for (const event of events)
         if (
           event.name === 'session.created' &&
           event.sessionId !== null &&
           canSee(visibility, event) &&
-          (workspaceId === undefined || event.workspaceId === workspaceId)
+          (this.options.workspaceId === undefined || event.workspaceId === this.options.workspaceId)
         )
-          this.add(event.sessionId);
+          this.add(event.sessionId, new SessionSight(event, event.sessionId));
     });
     if (this.isClosed) return this.leave();
-    for (let cursor: string | undefined; ;) {
-      const page = await this.sources.sessions.list(this.principal, { workspaceId, sort: 'createdAt', limit: PAGE, cursor });
-      for (const { session } of page.items) {
-        if (!this.known.has(session.id)) this.waiting.add(session.id);
-        this.add(session.id);
-      }
-      await this.adding;
-      if (this.isClosed) return;
-      if (page.nextCursor === null) break;
-      cursor = page.nextCursor;
-    }
+    await this.list(this.options.workspaceId, true);
+    if (this.isClosed) return;
     this.endForgotten();
     this.isListed = true;
     this.noteCaughtUp();
   }
 
-  /** One after the other, as fast as the reader takes them. */
-  private add(sessionId: string): void {
-    if (this.known.has(sessionId)) return;
-    this.known.add(sessionId);
-    this.adding = this.adding.then(() => this.join(sessionId)).catch((error: unknown) => this.fail(error));
+  /** Adds every session that may be seen (of one workspace). */
+  private async list(workspaceId: string | undefined, isFirst = false): Promise<void> {
+    for (let cursor: string | undefined; !this.isClosed;) {
+      const principal = await this.live.settled();
+      const page = await this.sources.sessions.list(principal, { workspaceId, sort: 'createdAt', limit: PAGE, cursor });
+      for (const { session } of page.items) {
+        if (isFirst && !this.known.has(session.id)) this.waiting.add(session.id);
+        this.add(session.id, new SessionSight({ ...session, sessionId: session.id }, session.id));
+      }
+      await this.adding;
+      if (page.nextCursor === null) return;
+      cursor = page.nextCursor;
+    }
   }
 
-  private async join(sessionId: string): Promise<void> {
+  /** The workspaces to look for sessions in; undefined: everywhere, because sessions of a workspace that is gone are their owners'. */
+  private gained(before: Visibility, after: Visibility): (string | undefined)[] {
+    const isEverywhere = this.hasForgotten;
+    this.hasForgotten = false;
+    if (this.options.workspaceId !== undefined || after.all) return [];
+    if (isEverywhere || before.all) return [undefined];
+    return after.workspaceIds.filter((each) => !before.workspaceIds.includes(each));
+  }
+
+  /** One after the other, as fast as the reader takes them. */
+  private add(sessionId: string, sight: SessionSight): void {
+    if (this.known.has(sessionId)) return;
+    this.known.set(sessionId, sight);
+    this.adding = this.adding.then(() => this.join(sessionId, sight)).catch((error: unknown) => this.fail(error));
+  }
+
+  private async join(sessionId: string, sight: SessionSight): Promise<void> {
     await this.outlet.drained();
-    if (this.isClosed) return;
-    const done = (): void => {
-      this.waiting.delete(sessionId);
-      this.noteCaughtUp();
-    };
+    const isWanted = () => !this.isClosed && this.known.get(sessionId) === sight;
+    if (!isWanted()) return;
+    const done = (): void => this.done(sessionId);
     const { subscription, cursors, deltas } = this.options;
     try {
-      await this.readers.join(
-        sessionId,
-        subscription,
-        { after: cursors.get(sessionId), deltas },
-        { onEnd: done, onCaughtUp: done },
-        () => !this.isClosed,
-      );
+      const options = { after: cursors.get(sessionId), deltas };
+      await this.readers.join(sessionId, subscription, options, { onEnd: done, onCaughtUp: done }, isWanted);
     } catch (error) {
       if (error instanceof ResyncRequiredError) this.outlet.send(resyncFrame(error));
       else if (!(error instanceof SessionNotFoundError || error instanceof LogNotFoundError)) throw error;
+      else if (isWanted()) this.known.delete(sessionId);
       done();
     }
   }
@@ -126,6 +157,11 @@ export class ScopeSubscription {
     for (const [sessionId, { epoch, seq }] of this.options.cursors)
       if (!this.known.has(sessionId) && epoch !== null)
         this.outlet.send(outFrame({ type: 'end', sessionId, cursor: formatCursor(epoch, seq), status: 'deleted' }));
+  }
+
+  private done(sessionId: string): void {
+    this.waiting.delete(sessionId);
+    this.noteCaughtUp();
   }
 
   private noteCaughtUp(): void {

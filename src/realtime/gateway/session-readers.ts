@@ -1,13 +1,12 @@
-import type { Principal } from '../../auth/principal.types.js';
+import type { LiveAccess } from '../../auth/live-access.state.js';
 import type { Outlet } from '../hub/outlet.js';
 import type { SessionReader } from '../hub/session-reader.js';
 import type { PreparedStream, SessionStreams, StreamEnds, StreamOptions } from '../hub/session-streams.service.js';
 
 interface Held {
-  /** The subscriptions it belongs to. */
-  readonly owners: Set<string>;
+  /** The subscriptions it belongs to, with what they want to hear of it. */
+  readonly owners: Map<string, StreamEnds>;
   reader: SessionReader | undefined;
-  readonly ends: Set<StreamEnds>;
   isCaughtUp: boolean;
 }
 
@@ -16,7 +15,7 @@ export class SessionReaders {
   private readonly held = new Map<string, Held>();
 
   constructor(
-    private readonly principal: Principal,
+    private readonly access: LiveAccess,
     private readonly outlet: Outlet,
     private readonly streams: SessionStreams,
   ) {}
@@ -29,16 +28,16 @@ export class SessionReaders {
   start(prepared: PreparedStream, owner: string, ends: StreamEnds): void {
     if (this.outlet.isClosed) return prepared.cancel();
     const { sessionId } = prepared;
-    const held: Held = { owners: new Set([owner]), reader: undefined, ends: new Set([ends]), isCaughtUp: false };
+    const held: Held = { owners: new Map([[owner, ends]]), reader: undefined, isCaughtUp: false };
     this.held.set(sessionId, held);
     held.reader = prepared.start(this.outlet, {
       onEnd: () => {
         this.held.delete(sessionId);
-        held.ends.forEach(({ onEnd }) => onEnd());
+        held.owners.forEach(({ onEnd }) => onEnd());
       },
       onCaughtUp: () => {
         held.isCaughtUp = true;
-        held.ends.forEach(({ onCaughtUp }) => onCaughtUp?.());
+        held.owners.forEach(({ onCaughtUp }) => onCaughtUp?.());
       },
     });
   }
@@ -49,16 +48,23 @@ export class SessionReaders {
    */
   async join(sessionId: string, owner: string, options: StreamOptions, ends: StreamEnds, isWanted: () => boolean): Promise<void> {
     if (this.share(sessionId, owner, ends)) return;
-    const prepared = await this.streams.prepare(this.principal, sessionId, options);
-    if (!isWanted() || this.share(sessionId, owner, ends)) return prepared.cancel();
-    this.start(prepared, owner, ends);
+    await this.access.lookUp(
+      (principal) => this.streams.prepare(principal, sessionId, options),
+      (prepared) => {
+        if (!isWanted() || this.share(sessionId, owner, ends)) return prepared.cancel();
+        this.start(prepared, owner, ends);
+      },
+      (prepared) => prepared.cancel(),
+    );
   }
 
-  /** Ends what only this subscription wanted. */
-  leave(owner: string): void {
-    for (const [sessionId, held] of this.held) {
+  /** Ends what only this subscription wanted: of one session, or of all. */
+  leave(owner: string, sessionId?: string): void {
+    const one = sessionId === undefined ? undefined : this.held.get(sessionId);
+    const left: Iterable<[string, Held]> = sessionId === undefined ? this.held : one ? [[sessionId, one]] : [];
+    for (const [id, held] of left) {
       if (!held.owners.delete(owner) || held.owners.size > 0) continue;
-      this.held.delete(sessionId);
+      this.held.delete(id);
       held.reader?.close();
     }
   }
@@ -66,8 +72,7 @@ export class SessionReaders {
   private share(sessionId: string, owner: string, ends: StreamEnds): boolean {
     const held = this.held.get(sessionId);
     if (!held) return false;
-    held.owners.add(owner);
-    held.ends.add(ends);
+    held.owners.set(owner, ends);
     if (held.isCaughtUp) ends.onCaughtUp?.();
     return true;
   }

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Outbox } from '../../core/database/outbox.js';
 import type { DomainEvent } from '../../core/event-bus/domain-event.types.js';
 import { EventBus } from '../../core/event-bus/event-bus.js';
+import { requestContext } from '../../core/http/request-context.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 import { Tail } from './tail.js';
 
@@ -39,7 +40,8 @@ export class FeedFollower implements OnModuleDestroy {
   /** Calls `listener` with everything committed from when this resolves on, in order. */
   async listen(listener: FeedListener): Promise<() => void> {
     this.listeners.add(listener);
-    this.stopFollowing ??= this.follow();
+    // Following is for all that listen, whoever was the first.
+    this.stopFollowing ??= requestContext.exit(() => this.follow());
     if (this.position === undefined) {
       const { position } = await this.outbox.head();
       if (this.position === undefined) {

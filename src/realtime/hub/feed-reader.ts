@@ -7,7 +7,7 @@ import type { Outlet } from './outlet.js';
 export interface FeedReaderOptions {
   readonly epoch: string;
   readonly after: number;
-  /** Whether this reader may see it, and wants it. */
+  /** Whether this reader may see it, as of now, and wants it. */
   readonly isWanted: (event: DomainEvent) => boolean;
   readonly onFailure: (error: unknown) => void;
 }
@@ -60,9 +60,9 @@ export class FeedReader {
   }
 
   private async pass(event: DomainEvent): Promise<void> {
-    if (this.outlet.isCongested) {
-      if (!this.isBehind) this.outlet.noteSlow();
-      this.isBehind = true;
+    while (this.outlet.isCongested) {
+      if (this.outlet.isSlow && !this.isBehind) this.outlet.noteSlow();
+      this.isBehind ||= this.outlet.isSlow;
       await this.outlet.drained();
     }
     if (this.isClosed) return;

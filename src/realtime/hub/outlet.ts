@@ -5,9 +5,12 @@ import type { RealtimeLimits } from '../realtime-limits.js';
 /**
  * Where the frames of one connection go: a WebSocket or an SSE response. Bounded: who sends more than a few frames asks
  * {@link isCongested} first and waits for {@link drained}; a connection that takes nothing for `stallMs` meanwhile is closed.
+ * While it is held nobody may know whether its reader may still see what would be sent: streams wait as if it were congested, and
+ * look at {@link isHeld} in the turn in which they send.
  */
 export abstract class Outlet {
   isClosed = false;
+  isHeld = false;
   /** Pages of the log are read for one reader of the connection at a time. */
   readonly turns = new Turns();
   /** Counts what the peer took while more was waiting. */
@@ -26,7 +29,22 @@ export abstract class Outlet {
   protected abstract closeSlow(): void;
 
   get isCongested(): boolean {
+    return this.isHeld || this.isSlow;
+  }
+
+  /** More is waiting than a live connection may have. */
+  get isSlow(): boolean {
     return this.buffered > this.limits.liveBytes;
+  }
+
+  /** Streams send nothing from here on until {@link letGo}. */
+  hold(): void {
+    if (!this.isClosed) this.isHeld = true;
+  }
+
+  letGo(): void {
+    this.isHeld = false;
+    if (!this.isSlow) this.release();
   }
 
   send(frame: OutFrame): void {
@@ -35,7 +53,7 @@ export abstract class Outlet {
 
   /** Tells the reader once that it fell behind; again only after it had caught up. */
   noteSlow(): void {
-    if (this.isNotedSlow) return;
+    if (this.isNotedSlow || !this.isSlow) return;
     this.isNotedSlow = true;
     this.send(outFrame({ type: 'slow' }));
   }
@@ -46,7 +64,7 @@ export abstract class Outlet {
       this.isNotedSlow = false;
       return;
     }
-    this.watchStall();
+    if (this.isSlow) this.watchStall();
     await new Promise<void>((resolve) => this.waiting.add(resolve));
   }
 
@@ -60,6 +78,7 @@ export abstract class Outlet {
   closed(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.isHeld = false;
     clearTimeout(this.stall);
     this.release();
     this.closers.forEach((closer) => closer());
@@ -72,7 +91,7 @@ export abstract class Outlet {
     if (this.buffered > this.limits.liveBytes / 2) return this.watchStall();
     clearTimeout(this.stall);
     this.isNotedSlow = false;
-    this.release();
+    if (!this.isHeld) this.release();
   };
 
   private release(): void {

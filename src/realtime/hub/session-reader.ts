@@ -78,7 +78,7 @@ export class SessionReader implements LiveReader {
     if (this.state !== 'live') return;
     this.state = 'behind';
     this.topic.readers.delete(this);
-    if (this.outlet.isCongested) this.outlet.noteSlow();
+    this.outlet.noteSlow();
     void this.catchUp();
   }
 
@@ -102,6 +102,7 @@ export class SessionReader implements LiveReader {
   takeEnd(): void {
     const { end } = this.topic;
     if (!end || this.state === 'closed' || (end.status !== 'deleted' && this.last < end.seq)) return;
+    if (this.outlet.isHeld) return this.fallBehind();
     // A reader that is behind comes here again when it has the rest; of a deleted log there is no rest.
     if (this.state === 'live' || end.status === 'deleted') this.finish(end.status);
   }
@@ -136,6 +137,7 @@ export class SessionReader implements LiveReader {
         if (isAtEnd && this.last === from) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
       }
     } catch (error) {
+      while (this.outlet.isHeld) await this.outlet.drained();
       if (this.state === 'closed') return;
       if (error instanceof LogNotFoundError) return this.finish('deleted');
       this.close();
@@ -150,7 +152,8 @@ export class SessionReader implements LiveReader {
     const limit = this.pageSize;
     const page = (await this.log.read(this.last, limit)).map(toWire);
     for (const frame of framesOf(this.topic.log, this.last, page, this.topic.limits)) {
-      await this.outlet.drained();
+      do await this.outlet.drained();
+      while (this.outlet.isHeld);
       if (this.state !== 'behind') return false;
       this.sendEvents(frame);
     }

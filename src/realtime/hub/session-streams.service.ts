@@ -13,6 +13,7 @@ import { errorFrame } from '../error-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
 import { type ReadableLog, SessionReader } from './session-reader.js';
+import { SessionSight } from './sight.js';
 
 export interface StreamOptions {
   readonly after?: Cursor;
@@ -29,6 +30,7 @@ export interface StreamEnds {
 /** A stream that may begin: nothing was sent yet. Either start or cancel it. */
 export interface PreparedStream {
   readonly sessionId: string;
+  readonly sight: SessionSight;
   /** Sends the snapshot and goes on from there. */
   start(outlet: Outlet, ends: StreamEnds): SessionReader;
   cancel(): void;
@@ -60,6 +62,7 @@ export class SessionStreams {
       if (head.ended && isEnded(status)) topic.markEnded(head.lastSeq, status);
       return {
         sessionId,
+        sight: new SessionSight({ ...view.session, sessionId }, sessionId),
         cancel: () => topic.release(),
         start: (outlet, ends) => {
           const options = {

@@ -1,38 +1,91 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
+import { Access } from '../../auth/access.service.js';
+import { AccessWatch } from '../../auth/access-watch.service.js';
+import type { LiveAccess } from '../../auth/live-access.state.js';
+import type { Principal } from '../../auth/principal.types.js';
+import { problemOf } from '../../core/errors/problem.js';
 import { ResyncRequiredError } from '../../events/events.errors.js';
+import { errorFrame } from '../error-frame.js';
+import type { Sight } from '../hub/sight.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 import { resyncFrame } from '../resync-frame.js';
 import { SseOutlet } from './sse-outlet.js';
 
-/** What a stream does once its response is open: gives what ends it. */
-export type Begin = (outlet: SseOutlet, onEnd: () => void) => { close(): void };
+/** A stream that may begin: nothing was sent yet. Either begin or cancel it. */
+export interface SseStream {
+  readonly sight: Sight;
+  /** Gives what ends it. */
+  readonly begin: (access: LiveAccess, outlet: SseOutlet, onEnd: () => void) => { close(): void };
+  readonly cancel?: () => void;
+}
+
+interface Open {
+  readonly outlet: SseOutlet;
+  readonly sight: Sight;
+}
 
 /** The responses of server-sent events that are open. */
 @Injectable()
 export class SseStreams implements BeforeApplicationShutdown {
   private readonly open = new Set<SseOutlet>();
 
-  constructor(private readonly limits: RealtimeLimits) {}
+  constructor(
+    private readonly limits: RealtimeLimits,
+    private readonly watch: AccessWatch,
+    private readonly access: Access,
+  ) {}
 
   beforeApplicationShutdown(): void {
     this.open.forEach((outlet) => outlet.end());
   }
 
-  /** Begins a stream; a cursor that can't be read on from is answered within it, as a frame, because browsers show no status to their pages. */
-  async serve(response: ServerResponse, prepare: () => Promise<{ begin: Begin; cancel?: () => void }>): Promise<void> {
+  /**
+   * Begins a stream, for as long as the principal may see it; a cursor that can't be read on from is answered within it, as a frame,
+   * because browsers show no status to their pages.
+   */
+  async serve(response: ServerResponse, principal: Principal, prepare: (principal: Principal) => Promise<SseStream>): Promise<void> {
+    let open: Open | undefined;
+    const live: LiveAccess = this.watch.watch(principal, {
+      held: (deletedWorkspaceId) => {
+        if (deletedWorkspaceId !== undefined) open?.sight.forgetWorkspace(deletedWorkspaceId);
+        open?.outlet.hold();
+      },
+      changed: () => open && this.review(open, live),
+      ended: (error) => {
+        open?.outlet.send(errorFrame(problemOf(error)));
+        open?.outlet.end();
+      },
+    });
+    response.once('close', () => live.close());
     try {
-      const { begin, cancel } = await prepare();
-      if (response.destroyed) return cancel?.();
-      const outlet = this.openOn(response);
-      const stream = begin(outlet, () => outlet.end());
-      outlet.onClose(() => stream.close());
+      // In the turn of the look-up: what is held from here on is to be held.
+      await live.lookUp(prepare, (stream) => (open = this.begin(response, live, stream)), cancel);
     } catch (error) {
+      live.close();
       if (!(error instanceof ResyncRequiredError)) throw error;
       const outlet = this.openOn(response);
       outlet.send(resyncFrame(error));
       outlet.end();
     }
+  }
+
+  private begin(response: ServerResponse, live: LiveAccess, stream: SseStream): Open | undefined {
+    if (response.destroyed) {
+      cancel(stream);
+      live.close();
+      return undefined;
+    }
+    const outlet = this.openOn(response);
+    const reader = stream.begin(live, outlet, () => outlet.end());
+    outlet.onClose(() => reader.close());
+    return { outlet, sight: stream.sight };
+  }
+
+  private review({ outlet, sight }: Open, live: LiveAccess): void {
+    if (sight.isIn(this.access.visibilityOf(live.principal))) return outlet.letGo();
+    outlet.send(sight.withdrawn());
+    outlet.end();
   }
 
   private openOn(response: ServerResponse): SseOutlet {
@@ -42,3 +95,5 @@ export class SseStreams implements BeforeApplicationShutdown {
     return outlet;
   }
 }
+
+const cancel = ({ cancel: undo }: SseStream): void => undo?.();

@@ -32,6 +32,7 @@ export class StreamsController {
     description:
       "The frames of the WebSocket (see /api/asyncapi.json): `snapshot`, `events` …, `caught_up`, then live `events` and `delta`, and `end`. `event:` is the type of the frame, `id:` the cursor. A cursor that can't be read on from is answered with a `resync_required` frame.",
     permission: 'sessions:read',
+    stream: 'always',
     response: {
       mediaType: 'text/event-stream',
       example: 'event: caught_up\ndata: {"type":"caught_up","sessionId":"01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e","cursor":"5f1c3a4b.17"}\n\n',
@@ -46,9 +47,9 @@ export class StreamsController {
     @Res() response: Response,
   ): Promise<void> {
     const cursor = cursorOf(lastEventId, after);
-    await this.sse.serve(response, async () => {
-      const stream = await this.streams.sessions.prepare(principal, id, { after: cursor, deltas, types: type });
-      return { begin: (outlet, onEnd) => stream.start(outlet, { onEnd }), cancel: () => stream.cancel() };
+    await this.sse.serve(response, principal, async (who) => {
+      const stream = await this.streams.sessions.prepare(who, id, { after: cursor, deltas, types: type });
+      return { sight: stream.sight, begin: (_access, outlet, onEnd) => stream.start(outlet, { onEnd }), cancel: () => stream.cancel() };
     });
   }
 
@@ -58,6 +59,7 @@ export class StreamsController {
     id: 'streamFeed',
     summary: 'Follow what happens across sessions and workspaces as server-sent events',
     permission: 'sessions:read',
+    stream: 'always',
     response: {
       mediaType: 'text/event-stream',
       example: 'event: caught_up\ndata: {"type":"caught_up","feed":true,"cursor":"0a1b2c3d.42"}\n\n',
@@ -71,7 +73,7 @@ export class StreamsController {
     @Res() response: Response,
   ): Promise<void> {
     const cursor = cursorOf(lastEventId, after);
-    await this.sse.serve(response, async () => ({ begin: await this.streams.feed.prepare(principal, { after: cursor, workspaceId }) }));
+    await this.sse.serve(response, principal, (who) => this.streams.feed.prepare(who, { after: cursor, workspaceId }));
   }
 }
 

@@ -49,3 +49,7 @@ export function parseContent(value: unknown): ContentBlock[] | undefined {
 
 /** Content blocks out of the text they were stored as. */
 export const storedContent = (text: string): ContentBlock[] => blocks.parse(JSON.parse(text));
+
+/** Characters of text in it. */
+export const textLength = (content: readonly ContentBlock[]): number =>
+  content.reduce((length, block) => length + (block.type === 'text' ? block.text.length : 0), 0);
