@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
-import { isDeeperThan, MAX_DEPTH } from '../core/http/json-body.js';
+import { isPlainJson, NOT_PLAIN } from '../core/http/json-body.js';
 import { problemOf, type Problem } from '../core/errors/problem.js';
 import { ExternalSessions, isReportedMove } from '../sessions/external-sessions.service.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
@@ -102,7 +102,7 @@ function draftOf(item: unknown, principal: Principal, session: SessionEntity): E
       remedy: 'Use a type of your own. The reporter of an external session may send turn, session_start and session_stop.',
       issues: [{ path: 'type', message: 'reserved' }],
     });
-  if (isDeeperThan(payload, MAX_DEPTH)) throw new InvalidEventError(`The payload nests deeper than ${MAX_DEPTH}.`);
+  if (!isPlainJson(payload)) throw new InvalidEventError(NOT_PLAIN);
   const { length } = JSON.stringify(payload);
   if (length > MAX_EVENT_LENGTH)
     throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {

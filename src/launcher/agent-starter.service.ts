@@ -7,6 +7,7 @@ import { MusterConfig } from '../config/muster-config.js';
 import { ServerAddress } from '../core/http/server-address.js';
 import { findProgram } from '../core/process/find-program.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
+import { PathRules } from '../workspaces/path-rules.js';
 import { AgentMissingError, ProjectDirectoryError } from './launcher.errors.js';
 import type { LaunchSpec, RunningAgent } from './runtime.types.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -25,12 +26,15 @@ export class AgentStarter {
     private readonly access: Access,
     private readonly address: ServerAddress,
     private readonly runtimes: Runtimes,
+    private readonly paths: PathRules,
   ) {}
 
   /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
   async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
     if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
+    // Between its creation and now a part of the path may have become a link to somewhere else.
+    await this.paths.assertStill(session.projectDir);
     const inherited = { ...this.config.inheritedAgentEnv, ...profile.env };
     const [name = ''] = profile.command;
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);

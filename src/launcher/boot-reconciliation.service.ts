@@ -58,7 +58,7 @@ export class BootReconciliation {
     const leader: ProcessIdentity = { pid: processId, startedAt: processStartedAt };
     const wasAlive = isAlive(leader);
     const isOurs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', id);
-    const { ended, survivors } = await endGroup(leader, { graceMs: this.config.agentStopGraceMs, isOurs });
+    const { ended, survivors } = await endGroup(leader, { graceMs: this.config.agentStopGraceMs, isOurs, belongs: isOurs });
     this.tell(id, leader, { ended, survivors });
     if (wasAlive) return 'its process was still there and was ended';
     return ended > 0 ? 'its process was gone, what was left of its group was ended' : 'its process was gone';

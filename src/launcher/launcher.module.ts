@@ -3,6 +3,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { AgentStarter } from './agent-starter.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { Launcher } from './launcher.service.js';
@@ -17,7 +18,7 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
-  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule],
+  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
   providers: [
     AcpRuntime,
     AgentStarter,

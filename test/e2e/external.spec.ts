@@ -110,6 +110,24 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     });
   });
 
+  it('is refused what no database could keep, and goes on', async () => {
+    const { id } = await report();
+    const raw = (text: string) =>
+      app.call('POST', `/api/sessions/${id}/events`, { raw: text, headers: { 'content-type': 'application/json' } });
+    for (const bad of [
+      '{"type":"own","payload":{"n":1e400}}',
+      '{"type":"own","id":"\\ud800","payload":{}}',
+      '{"type":"turn","payload":{"state":"nonsense"}}',
+      '{"type":"usage","payload":{"input":1e300}}',
+      '{"type":"usage","payload":{"costUsd":1e308}}',
+    ])
+      expect([bad, await raw(bad)]).toMatchObject([bad, { status: 400, body: { code: expect.stringMatching(/^invalid_/) } }]);
+    const stopReason = `${'x'.repeat(300)}\u0000`;
+    expect(await append(id, { type: 'turn', payload: { state: 'started' } })).toMatchObject({ status: 201 });
+    expect(await append(id, { type: 'turn', payload: { state: 'completed', stopReason } })).toMatchObject({ status: 201 });
+    expect((await app.call('GET', `/api/sessions/${id}`)).body.status).toBe('idle');
+  });
+
   it('shows in the feed, in the order of the commits', async () => {
     const before = (await app.call('GET', '/api/feed?limit=1000')).body.cursor;
     const waiting = app.call('GET', `/api/feed?after=${before}&wait=20`);

@@ -45,6 +45,8 @@ const QUIET_MS = 500;
 export interface HostOptions {
   readonly id: string;
   readonly stopGraceMs: number;
+  /** Tells processes that the agent started, wherever they are by now. */
+  readonly belongs?: (pid: number) => boolean;
   /** For those who look for a fault in an agent; nothing here needs a person. */
   readonly debug: (facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -85,7 +87,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   ) {
     this.id = options.id;
     this.process = { pid: group.pid, startedAt: group.startedAt };
-    this.members = new GroupWatch(this.process);
+    this.members = new GroupWatch(this.process, { belongs: options.belongs });
     this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
     const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
     // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.

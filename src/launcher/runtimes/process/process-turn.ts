@@ -27,6 +27,8 @@ const TRANSLATORS: Readonly<Record<AgentProfile['output'], (() => StreamTranslat
 export interface ProcessTurnOptions {
   readonly output: AgentProfile['output'];
   readonly stopGraceMs: number;
+  /** Tells processes that the program started, wherever they are by now. */
+  readonly belongs?: (pid: number) => boolean;
   /** Stores events, in order; the program is not read on while it waits. */
   readonly record: (events: readonly StreamEvent[]) => Promise<void>;
 }
@@ -72,7 +74,7 @@ export class ProcessTurn {
   }
 
   private async end(): Promise<void> {
-    const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs });
+    const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs, belongs: this.options.belongs });
     if (survivors.length > 0) await this.options.record([logEvent('error', `processes that can not be ended: ${survivors.join(', ')}`)]);
   }
 
