@@ -1,7 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Access } from './auth/access.service.js';
 import { AdminKey } from './auth/admin-key.js';
@@ -62,16 +61,14 @@ async function listen(app: NestExpressApplication, { host, port }: MusterConfig)
 /** Requests under way may finish; what is left after the grace is cut, and connections that never asked for anything at once. */
 function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
   const server = app.getHttpServer();
-  const silent = new Set<Socket>();
+  const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
-  for (const event of ['request', 'upgrade'] as const)
-    server.prependListener(event, ({ socket }: IncomingMessage) => silent.delete(socket));
   app.get(Shutdown).signal.addEventListener('abort', () => {
     app.get(Health).stopping();
-    silent.forEach((socket) => socket.destroy());
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     setTimeout(() => server.closeAllConnections(), graceMs).unref();
   });
 }

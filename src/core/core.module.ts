@@ -65,8 +65,8 @@ export class CoreModule implements OnApplicationShutdown {
     await this.shutdown.finish();
     await this.unit.settled();
     const { writer, reader } = this.db;
-    if (reader !== writer) await reader.destroy();
-    await writer.destroy();
+    if (reader !== writer && reader.isInitialized) await reader.destroy();
+    if (writer.isInitialized) await writer.destroy();
     this.lock.release();
   }
 }
