@@ -7,6 +7,8 @@ import { jsonBody } from './core/http/json-body.js';
 import { ProblemFilter } from './core/http/problem.filter.js';
 import { requestContextMiddleware } from './core/http/request-context.middleware.js';
 import { setUpApiDocuments } from './core/openapi/api-documents.js';
+import { VERSION } from './core/version.js';
+import { asyncApiDocument } from './realtime/asyncapi.document.js';
 
 /** What our own server adds around the module; tests use the same. Create the application with `bodyParser: false`. */
 export function configureApp(app: NestExpressApplication): void {
@@ -28,5 +30,5 @@ export function configureApp(app: NestExpressApplication): void {
     });
   app.use(jsonBody());
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
-  setUpApiDocuments(app);
+  setUpApiDocuments(app, () => asyncApiDocument(VERSION));
 }
