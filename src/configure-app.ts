@@ -15,6 +15,8 @@ export function configureApp(app: NestExpressApplication): void {
   const config = app.get(MusterConfig);
   const edge = app.get(EdgeRules);
   app.disable('x-powered-by');
+  // An ETag here is the version of a row, and set where there is one.
+  app.disable('etag');
   app.use(requestContextMiddleware);
   app.use(helmet({ contentSecurityPolicy: { directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }, useDefaults: false } }));
   app.use((request: Request, _response: Response, next: NextFunction) => {

@@ -4,6 +4,7 @@ import { EventEmitterModule } from '@nestjs/event-emitter';
 import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from './clock.js';
 import { DataDirLock } from './database/data-dir-lock.js';
+import { DatabaseLock } from './database/database-lock.js';
 import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { migrate } from './database/migrator.js';
@@ -12,6 +13,7 @@ import { OutboxDispatcher } from './database/outbox-dispatcher.js';
 import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { ServerAddress } from './http/server-address.js';
+import { NodeIdentity } from './node-identity.js';
 import { Shutdown } from './shutdown.js';
 
 /** The token under which `@InjectDataSource('muster')` of @nestjs/typeorm finds our data source. */
@@ -27,33 +29,50 @@ export class CoreModule implements OnApplicationShutdown {
     private readonly unit: UnitOfWork,
     private readonly shutdown: Shutdown,
     private readonly lock: DataDirLock,
+    private readonly databaseLock: DatabaseLock,
   ) {}
 
   static of(schema: Schema): DynamicModule {
-    const openDatabase = async (config: MusterConfig, lock: DataDirLock): Promise<Database> => {
+    const openDatabase = async (config: MusterConfig, lock: DataDirLock, databaseLock: DatabaseLock): Promise<Database> => {
       lock.acquire();
       const logger = new Logger('Database');
       const warn = (reason: string) => logger.warn(reason);
       const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
+      await databaseLock.acquire();
       await migrate(writer);
       const isShared = config.database.kind === 'postgres';
       const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
       return new Database(dialectOf(config.database), writer, reader);
     };
-    const provided = [Clock, DataDirLock, Database, EventBus, Outbox, OutboxDispatcher, ServerAddress, Shutdown, UnitOfWork, DATA_SOURCE];
+    const provided = [
+      Clock,
+      DataDirLock,
+      DatabaseLock,
+      NodeIdentity,
+      Database,
+      EventBus,
+      Outbox,
+      OutboxDispatcher,
+      ServerAddress,
+      Shutdown,
+      UnitOfWork,
+      DATA_SOURCE,
+    ];
     return {
       module: CoreModule,
       imports: [DiscoveryModule, EventEmitterModule.forRoot()],
       providers: [
         Clock,
         DataDirLock,
+        DatabaseLock,
+        NodeIdentity,
         EventBus,
         Outbox,
         OutboxDispatcher,
         ServerAddress,
         Shutdown,
         UnitOfWork,
-        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock] },
+        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock, DatabaseLock] },
         { provide: DATA_SOURCE, useFactory: (db: Database) => db.writer, inject: [Database] },
       ],
       exports: provided,
@@ -67,6 +86,7 @@ export class CoreModule implements OnApplicationShutdown {
     const { writer, reader } = this.db;
     if (reader !== writer && reader.isInitialized) await reader.destroy();
     if (writer.isInitialized) await writer.destroy();
+    await this.databaseLock.release();
     this.lock.release();
   }
 }

@@ -5,6 +5,7 @@ import { EventLogModule } from '../events/event-log.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { AgentStarter } from './agent-starter.service.js';
+import { AgentSurroundings } from './agent-surroundings.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { Launcher } from './launcher.service.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
@@ -22,6 +23,7 @@ import { SessionRecorder } from './session-recorder.service.js';
   providers: [
     AcpRuntime,
     AgentStarter,
+    AgentSurroundings,
     BootReconciliation,
     EndWhenSessionDeletedListener,
     InterruptWhenInterruptRequestedListener,

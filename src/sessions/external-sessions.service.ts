@@ -41,7 +41,10 @@ export class ExternalSessions {
 
   /** An agent that is heard again after it had stopped is running again. */
   async heard(principal: Principal, sessionId: string): Promise<void> {
-    await this.unit.run(async (work) => this.moveTo(work, principal, await this.lifecycle.lock(work, sessionId), 'running'));
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (session.status === 'idle' || session.status === 'suspended') await this.moveTo(work, principal, session, 'running');
+    });
   }
 
   private async reportTurn(work: Work, principal: Principal, session: SessionEntity, draft: EventDraft): Promise<Appended> {

@@ -110,6 +110,24 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     });
   });
 
+  it('is woken by what is new only, also within a batch', async () => {
+    const { id } = await report();
+    const status = async () => (await app.call('GET', `/api/sessions/${id}`)).body.status;
+    await append(id, log('first', 'known'));
+    await append(id, { type: 'session_stop', payload: {} });
+    for (const old of [log('first', 'known'), log('other', 'known'), { type: 'log', payload: {} }]) await append(id, old);
+    expect(await status()).toBe('idle');
+    await append(id, { events: [{ type: 'session_stop', payload: {} }, log('second')] });
+    expect(await status()).toBe('running');
+  });
+
+  it('gets its own id once, however many ask at once', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 20 }, () => app.call('POST', '/api/sessions', { body: { runtime: 'external', externalId: 'wanted' } })),
+    );
+    expect(all.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+  });
+
   it('is refused what no database could keep, and goes on', async () => {
     const { id } = await report();
     const raw = (text: string) =>

@@ -27,6 +27,15 @@ export class Spool {
     this.deliver();
   }
 
+  /** Changes whenever something is pushed or taken. */
+  get progress(): number {
+    return this.last * 2 - this.waiting.length;
+  }
+
+  get isWaiting(): boolean {
+    return this.waiting.length > 0;
+  }
+
   /** Resolves when there is room for more; at once mostly. */
   async room(): Promise<void> {
     while (this.waiting.length >= MAX_WAITING) await new Promise<void>((resolve) => this.roomWanted.push(resolve));

@@ -38,6 +38,9 @@ export class ProcessTurn {
   private readonly tail = new LineTail();
   private readonly translator: StreamTranslator | null;
   private isInterrupted = false;
+  /** Pieces of output so far, and how many of them are being stored. */
+  private heard = 0;
+  private storing = 0;
 
   constructor(
     private readonly group: ProcessGroup,
@@ -59,13 +62,23 @@ export class ProcessTurn {
     ]);
     outputs.catch(() => undefined);
     const exit = await this.group.exited;
-    const isRead = await Promise.race([outputs.then(() => true), sleep(LAST_WORDS_MS, false)]);
+    const isRead = await this.isHeardOut(outputs);
     await this.end();
     // Whatever held the output open is gone now; what is in the pipe is still read.
-    if (!isRead) await Promise.race([outputs, sleep(LAST_WORDS_MS)]);
+    if (!isRead) await this.isHeardOut(outputs);
     for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
     await outputs;
     return this.outcome({ ...exit, stderr: this.tail.text });
+  }
+
+  /** True at the end of the output; false where nothing came and nothing was being stored for a while: somebody else holds it open. */
+  private async isHeardOut(outputs: Promise<unknown>): Promise<boolean> {
+    const over = outputs.then(() => true);
+    for (;;) {
+      const before = this.heard;
+      if (await Promise.race([over, sleep(LAST_WORDS_MS, false)])) return true;
+      if (this.heard === before && this.storing === 0) return false;
+    }
   }
 
   async interrupt(): Promise<void> {
@@ -82,12 +95,24 @@ export class ProcessTurn {
     const splitter = new LineSplitter(maxBytes);
     const chunks: AsyncIterable<Buffer> = stream;
     try {
-      for await (const chunk of chunks) await this.options.record(splitter.push(chunk).flatMap(understand));
+      for await (const chunk of chunks) {
+        this.heard += 1;
+        await this.store(splitter.push(chunk).flatMap(understand));
+      }
     } catch (error) {
       // Closed by us, because somebody outside of the group held it open.
       if (!isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
     }
-    await this.options.record(splitter.flush().flatMap(understand));
+    await this.store(splitter.flush().flatMap(understand));
+  }
+
+  private async store(events: readonly StreamEvent[]): Promise<void> {
+    this.storing += 1;
+    try {
+      await this.options.record(events);
+    } finally {
+      this.storing -= 1;
+    }
   }
 
   private understand(line: Line): StreamEvent[] {
