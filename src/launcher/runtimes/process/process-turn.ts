@@ -38,6 +38,7 @@ export class ProcessTurn {
   private readonly tail = new LineTail();
   private readonly translator: StreamTranslator | null;
   private isInterrupted = false;
+  private ending: Promise<void> | undefined;
   /** Pieces of output so far, and how many of them are being stored. */
   private heard = 0;
   private storing = 0;
@@ -86,7 +87,13 @@ export class ProcessTurn {
     await this.end();
   }
 
-  private async end(): Promise<void> {
+  /** Once, and awaited by {@link run}: nothing of this turn looks for processes when the next one starts its own. */
+  private end(): Promise<void> {
+    this.ending ??= this.endAll();
+    return this.ending;
+  }
+
+  private async endAll(): Promise<void> {
     const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs, belongs: this.options.belongs });
     if (survivors.length > 0) await this.options.record([logEvent('error', `processes that can not be ended: ${survivors.join(', ')}`)]);
   }
