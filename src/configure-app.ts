@@ -8,6 +8,8 @@ import { jsonBody } from './core/http/json-body.js';
 import { ProblemFilter } from './core/http/problem.filter.js';
 import { requestContextMiddleware } from './core/http/request-context.middleware.js';
 import { setUpApiDocuments } from './core/openapi/api-documents.js';
+import { VERSION } from './core/version.js';
+import { asyncApiDocument } from './realtime/asyncapi.document.js';
 
 /** Express with one spelling of every path: `/API/Sessions` and `/api/sessions/` are no routes. Settings count before its first use only. */
 export function httpAdapter(): ExpressAdapter {
@@ -22,6 +24,8 @@ export function configureApp(app: NestExpressApplication): void {
   const config = app.get(MusterConfig);
   const edge = app.get(EdgeRules);
   app.disable('x-powered-by');
+  // An ETag here is the version of a row, and set where there is one.
+  app.disable('etag');
   app.use(requestContextMiddleware);
   app.use(
     helmet({
@@ -37,7 +41,7 @@ export function configureApp(app: NestExpressApplication): void {
   if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
   app.use(jsonBody());
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
-  setUpApiDocuments(app);
+  setUpApiDocuments(app, () => asyncApiDocument(VERSION));
 }
 
 /** An origin that is not on the list is told nothing at all. */

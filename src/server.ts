@@ -1,6 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AdminKey } from './auth/admin-key.js';
 import { ClientAddress, countedAs } from './auth/client-address.service.js';
@@ -80,6 +81,9 @@ function guardServer(app: NestExpressApplication, { limits }: MusterConfig): voi
   });
 }
 
+/** What holds out beyond the grace is cut, and what slipped in between too. */
+const CUT_EVERY_MS = 100;
+
 /** Requests under way may finish; what is left after the grace is cut, and connections that never asked for anything at once. */
 function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
   const server = app.getHttpServer();
@@ -90,8 +94,13 @@ function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number
   });
   app.get(Shutdown).signal.addEventListener('abort', () => {
     app.get(Health).stopping();
+    // Nobody new; who is connected gets one more answer, and is told not to come back on this connection.
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    app.get(Shutdown).beforeDatabaseCloses(() => closed);
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => response.setHeader('Connection', 'close'));
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    setTimeout(() => server.closeAllConnections(), graceMs).unref();
+    const cut = () => server.closeAllConnections();
+    setTimeout(() => setInterval(cut, CUT_EVERY_MS).unref(), graceMs).unref();
   });
 }
 

@@ -32,15 +32,19 @@ export interface RouteOptions {
   readonly body?: { readonly type: Type; readonly examples: Readonly<Record<string, unknown>> };
   /** Codes by status, beyond those every route has. */
   readonly errors?: Readonly<Record<number, readonly string[]>>;
+  /** Further answers that are no failures, with the same body as `response`. */
+  readonly also?: Readonly<Record<number, string>>;
 }
 
 /** Everything a route must declare, in one place: a handler without it is refused by the guard and fails a test. */
 export function Route(options: RouteOptions): MethodDecorator {
-  const { id, summary, description, permission, response, body, errors = {}, stream = 'never' } = options;
+  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never' } = options;
   const status = response.status ?? 200;
   const common: Record<number, readonly string[]> = {
     400: ['invalid_input'],
     403: ['forbidden', 'host_not_allowed', 'origin_not_allowed'],
+    413: ['body_too_large'],
+    415: ['unsupported_media_type'],
     503: ['unavailable'],
   };
   if (permission !== 'public') common[401] = ['unauthenticated'];
@@ -50,7 +54,6 @@ export function Route(options: RouteOptions): MethodDecorator {
     ...(stream === 'never' ? [] : ['too_many_streams']),
   ];
   if (tooMuch.length > 0) common[429] = tooMuch;
-  if (body) Object.assign(common, { 413: ['body_too_large'], 415: ['unsupported_media_type'] });
   for (const [key, codes] of Object.entries(errors)) common[Number(key)] = [...new Set([...(common[Number(key)] ?? []), ...codes])];
   return applyDecorators(
     SetMetadata(ROUTE_PERMISSION, permission),
@@ -60,6 +63,7 @@ export function Route(options: RouteOptions): MethodDecorator {
     ApiExtension('x-permission', permission),
     ...(response.mediaType ? [ApiProduces(response.mediaType)] : []),
     ApiResponse({ ...responseOf(status, response), headers: options.limit === 'none' ? {} : RATE_HEADERS }),
+    ...Object.entries(also).map(([key, description]) => ApiResponse(responseOf(Number(key), { ...response, description }))),
     ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes))),
     ...(body ? [ApiBody({ type: body.type, required: true, examples: examplesOf(body.examples) })] : []),
   );

@@ -4,6 +4,7 @@ import { EventEmitterModule } from '@nestjs/event-emitter';
 import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from './clock.js';
 import { DataDirLock } from './database/data-dir-lock.js';
+import { DatabaseLock } from './database/database-lock.js';
 import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { migrate } from './database/migrator.js';
@@ -13,6 +14,7 @@ import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
+import { NodeIdentity } from './node-identity.js';
 import { Shutdown } from './shutdown.js';
 
 /** The token under which `@InjectDataSource('muster')` of @nestjs/typeorm finds our data source. */
@@ -28,26 +30,44 @@ export class CoreModule implements OnApplicationShutdown {
     private readonly unit: UnitOfWork,
     private readonly shutdown: Shutdown,
     private readonly lock: DataDirLock,
+    private readonly databaseLock: DatabaseLock,
   ) {}
 
   static of(schema: Schema): DynamicModule {
-    const openDatabase = async (config: MusterConfig, lock: DataDirLock): Promise<Database> => {
+    const openDatabase = async (config: MusterConfig, lock: DataDirLock, databaseLock: DatabaseLock): Promise<Database> => {
       lock.acquire();
       const logger = new Logger('Database');
       const warn = (reason: string) => logger.warn(reason);
       const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
+      await databaseLock.acquire();
       await migrate(writer);
       const isShared = config.database.kind === 'postgres';
       const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
       return new Database(dialectOf(config.database), writer, reader);
     };
-    const provided = [Clock, DataDirLock, Database, EventBus, Outbox, OutboxDispatcher, Refusals, ServerAddress, Shutdown, UnitOfWork, DATA_SOURCE];
+    const provided = [
+      Clock,
+      DataDirLock,
+      DatabaseLock,
+      NodeIdentity,
+      Database,
+      EventBus,
+      Outbox,
+      OutboxDispatcher,
+      Refusals,
+      ServerAddress,
+      Shutdown,
+      UnitOfWork,
+      DATA_SOURCE,
+    ];
     return {
       module: CoreModule,
       imports: [DiscoveryModule, EventEmitterModule.forRoot()],
       providers: [
         Clock,
         DataDirLock,
+        DatabaseLock,
+        NodeIdentity,
         EventBus,
         Outbox,
         OutboxDispatcher,
@@ -55,7 +75,7 @@ export class CoreModule implements OnApplicationShutdown {
         ServerAddress,
         Shutdown,
         UnitOfWork,
-        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock] },
+        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock, DatabaseLock] },
         { provide: DATA_SOURCE, useFactory: (db: Database) => db.writer, inject: [Database] },
       ],
       exports: provided,
@@ -67,8 +87,9 @@ export class CoreModule implements OnApplicationShutdown {
     await this.shutdown.finish();
     await this.unit.settled();
     const { writer, reader } = this.db;
-    if (reader !== writer) await reader.destroy();
-    await writer.destroy();
+    if (reader !== writer && reader.isInitialized) await reader.destroy();
+    if (writer.isInitialized) await writer.destroy();
+    await this.databaseLock.release();
     this.lock.release();
   }
 }

@@ -15,9 +15,9 @@ export class Shutdown implements OnModuleDestroy {
     this.controller.abort();
   }
 
-  /** `step` is awaited after the last request was answered and before the database closes. */
+  /** `step` is awaited after the last request was answered and before the database closes; the one added last comes first. */
   beforeDatabaseCloses(step: () => Promise<void>): void {
-    this.steps.push(step);
+    this.steps.unshift(step);
   }
 
   async finish(): Promise<void> {

@@ -182,10 +182,23 @@ export class EventLog implements OnModuleInit {
         const settled = await this.unit.run((work) => this.writeGroup(work, group));
         settled.forEach((settle) => settle());
       } catch (error) {
-        group.forEach((each) => each.reject(error));
+        if (group.length === 1) group.forEach((each) => each.reject(error));
+        else await this.writeEach(group);
       }
     }
     this.flushing = undefined;
+  }
+
+  /** One by one, so that what can't be written fails alone. */
+  private async writeEach(group: readonly Waiting[]): Promise<void> {
+    for (const each of group) {
+      try {
+        const settled = await this.unit.run((work) => this.writeGroup(work, [each]));
+        settled.forEach((settle) => settle());
+      } catch (error) {
+        each.reject(error);
+      }
+    }
   }
 
   private takeGroup(): Waiting[] {

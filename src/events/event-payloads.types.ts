@@ -42,7 +42,8 @@ const toolContent = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('terminal'), terminalId: z.string() }),
 ]);
 const TOOL_STATUSES = ['pending', 'in_progress', 'completed', 'failed'] as const;
-const whole = z.number().int().min(0);
+/** Far above any real count, and far below what a sum of many could not hold. */
+const whole = z.number().int().min(0).max(1_000_000_000_000);
 
 export const PAYLOADS = {
   message: z.looseObject({
@@ -103,7 +104,7 @@ export const PAYLOADS = {
     output: whole.optional(),
     cacheRead: whole.optional(),
     cacheWrite: whole.optional(),
-    costUsd: z.number().min(0).optional(),
+    costUsd: z.number().min(0).max(1_000_000_000).optional(),
     model: z.string().optional(),
   }),
 } as const;

@@ -35,9 +35,9 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
     ['id', draft.id],
     ['nativeId', draft.nativeId],
   ] as const)
-    if (value !== undefined && value !== null && (value.length === 0 || value.length > 256 || NUL.test(value)))
-      throw new InvalidEventError(`${path}: must have 1 to 256 characters and no NUL`, {
-        issues: [{ path, message: '1 to 256 characters, no NUL' }],
+    if (value !== undefined && value !== null && (value.length === 0 || value.length > 256 || NUL.test(value) || !value.isWellFormed()))
+      throw new InvalidEventError(`${path}: must have 1 to 256 characters, and no NUL or half of a surrogate pair`, {
+        issues: [{ path, message: '1 to 256 well-formed characters, no NUL' }],
       });
   const value = checkedPayload(draft.type, draft.payload);
   return {
@@ -56,9 +56,15 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
 
 /** SHA-256 over the RFC 8785 form of `{type, payload}`: two writings of the same content are one content. */
 export function contentHash(type: string, payload: object): string {
-  return createHash('sha256')
-    .update(canonicalize({ type, payload }) ?? '')
-    .digest('hex');
+  return createHash('sha256').update(canonicalText({ type, payload })).digest('hex');
+}
+
+function canonicalText(value: object): string {
+  try {
+    return canonicalize(value) ?? '';
+  } catch (error) {
+    throw new InvalidEventError(`The payload is not plain JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function checkedPayload(type: string, payload: object): Record<string, unknown> {

@@ -54,6 +54,7 @@ export class EventsController {
       },
     },
     response: { status: 201, type: AppendEventsResponse, example: { id: EVENT_EXAMPLE.id, seq: 17, duplicate: false } },
+    also: { 200: 'A batch: a result an item, in order' },
     errors: {
       400: ['invalid_event'],
       404: ['session_not_found'],

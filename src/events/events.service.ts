@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
-import { isDeeperThan, MAX_DEPTH } from '../core/http/json-body.js';
+import { isPlainJson, NOT_PLAIN } from '../core/http/json-body.js';
 import { problemOf, type Problem } from '../core/errors/problem.js';
 import { ExternalSessions, isReportedMove } from '../sessions/external-sessions.service.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
@@ -60,27 +60,35 @@ export class EventsService {
     const session = await this.scope.findToEdit(principal, id);
     const drafts = items.map((item) => attempt(() => draftOf(item, principal, session)));
     const outcomes: Outcome[] = [];
+    let mayRest = session.status !== 'running';
     // What moves an external session's state is a unit of its own; what lies between goes into the log together.
     for (let at = 0; at < drafts.length;) {
       const first = drafts[at];
       if (first?.ok && isReportedMove(first.value.type)) {
         outcomes.push(await settle(this.external.reportMove(principal, session.id, first.value)));
+        mayRest = true;
         at += 1;
         continue;
       }
       const end = drafts.findIndex((each, index) => index > at && each.ok && isReportedMove(each.value.type));
       const run = drafts.slice(at, end < 0 ? drafts.length : end);
-      outcomes.push(...(await this.appendRun(principal, session, run)));
+      outcomes.push(...(await this.appendRun(principal, session, run, mayRest)));
       at += run.length;
     }
     return outcomes;
   }
 
-  private async appendRun(principal: Principal, session: SessionEntity, run: readonly Attempt<EventDraft>[]): Promise<Outcome[]> {
+  /** `mayRest`: the session may be idle or suspended by now; an event that is new wakes it. */
+  private async appendRun(
+    principal: Principal,
+    session: SessionEntity,
+    run: readonly Attempt<EventDraft>[],
+    mayRest: boolean,
+  ): Promise<Outcome[]> {
     const good = run.flatMap((each) => (each.ok ? [each.value] : []));
-    if (good.length > 0 && session.runtime === 'external' && (session.status === 'idle' || session.status === 'suspended'))
-      await this.external.heard(principal, session.id);
     const results = good.length > 0 ? await this.log.append(session.id, good) : [];
+    const isNews = results.some((each) => each.ok && !each.value.duplicate);
+    if (isNews && mayRest && session.runtime === 'external') await this.external.heard(principal, session.id);
     return run.map((each): Outcome =>
       each.ok ? (results.shift() ?? { ok: false, error: new Error('an append without a result') }) : each,
     );
@@ -102,7 +110,7 @@ function draftOf(item: unknown, principal: Principal, session: SessionEntity): E
       remedy: 'Use a type of your own. The reporter of an external session may send turn, session_start and session_stop.',
       issues: [{ path: 'type', message: 'reserved' }],
     });
-  if (isDeeperThan(payload, MAX_DEPTH)) throw new InvalidEventError(`The payload nests deeper than ${MAX_DEPTH}.`);
+  if (!isPlainJson(payload)) throw new InvalidEventError(NOT_PLAIN);
   const { length } = JSON.stringify(payload);
   if (length > MAX_EVENT_LENGTH)
     throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {

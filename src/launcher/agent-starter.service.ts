@@ -3,10 +3,10 @@ import { statSync } from 'node:fs';
 import type { AgentProfile } from '../agents/agent-profile.types.js';
 import { AgentsService } from '../agents/agents.service.js';
 import { Keys } from '../auth/keys.service.js';
-import { MusterConfig } from '../config/muster-config.js';
-import { ServerAddress } from '../core/http/server-address.js';
 import { findProgram } from '../core/process/find-program.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
+import { PathRules } from '../workspaces/path-rules.js';
+import { AgentSurroundings } from './agent-surroundings.service.js';
 import { AgentMissingError, ProjectDirectoryError } from './launcher.errors.js';
 import type { LaunchSpec, RunningAgent } from './runtime.types.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -20,18 +20,20 @@ export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'sign
 @Injectable()
 export class AgentStarter {
   constructor(
-    private readonly config: MusterConfig,
     private readonly agents: AgentsService,
     private readonly keys: Keys,
-    private readonly address: ServerAddress,
+    private readonly surroundings: AgentSurroundings,
     private readonly runtimes: Runtimes,
+    private readonly paths: PathRules,
   ) {}
 
   /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
   async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
     if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
-    const inherited = { ...this.config.inheritedAgentEnv, ...profile.env };
+    // Between its creation and now a part of the path may have become a link to somewhere else.
+    await this.paths.assertStill(session.projectDir);
+    const inherited = { ...this.surroundings.inherited, ...profile.env };
     const [name = ''] = profile.command;
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);
     if (program === null) throw new AgentMissingError(profile);
@@ -46,6 +48,6 @@ export class AgentStarter {
   }
 
   private async ownEnvironment({ id }: SessionEntity, { name }: AgentProfile): Promise<Record<string, string>> {
-    return { MUSTER_URL: this.address.publicUrl, MUSTER_SESSION_ID: id, MUSTER_TOKEN: await this.keys.giveSessionKey(id, name) };
+    return { ...this.surroundings.own, MUSTER_SESSION_ID: id, MUSTER_TOKEN: await this.keys.giveSessionKey(id, name) };
   }
 }

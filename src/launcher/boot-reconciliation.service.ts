@@ -1,10 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { MusterConfig } from '../config/muster-config.js';
-import { hasEnvironment, isAlive, type ProcessIdentity } from '../core/process/proc-stat.js';
+import { hasEnvironment, isAlive, isRunning, listProcesses, type ProcessIdentity } from '../core/process/proc-stat.js';
 import { type EndedGroup, endGroup } from '../core/process/process-group.js';
+import { NodeIdentity } from '../core/node-identity.js';
 import { OpenBlocks } from '../events/open-blocks.service.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
+import { NODE_VARIABLE } from './agent-surroundings.service.js';
 import { AgentStarter } from './agent-starter.service.js';
 
 /** Runtimes whose agents are children of this server, and lose their standard streams with it. */
@@ -20,6 +22,7 @@ export class BootReconciliation {
     private readonly lifecycle: SessionLifecycle,
     private readonly starter: AgentStarter,
     private readonly blocks: OpenBlocks,
+    private readonly node: NodeIdentity,
   ) {}
 
   /** To be called before anything is launched. Takes as long as the most stubborn of the agents left behind takes to end. */
@@ -34,6 +37,24 @@ export class BootReconciliation {
         ),
       ),
     );
+    await this.endStrays();
+  }
+
+  /** Nothing of this server runs yet: what still carries its mark belongs to sessions that were deleted, or left its group. */
+  private async endStrays(): Promise<void> {
+    const strays = listProcesses().filter(
+      (each) => each.pid !== process.pid && isRunning(each) && hasEnvironment(each.pid, NODE_VARIABLE, this.node.id),
+    );
+    if (strays.length === 0) return;
+    const { agentStopGraceMs: graceMs } = this.config;
+    const belongs = (pid: number) => hasEnvironment(pid, NODE_VARIABLE, this.node.id);
+    const ended = await Promise.all(strays.map((stray) => endGroup(stray, { graceMs, isOurs: belongs, belongs })));
+    const survivors = ended.flatMap((each) => each.survivors);
+    this.logger.warn({
+      msg: 'processes that an earlier life of this server had started were ended',
+      pids: strays.map(({ pid }) => pid),
+      survivors,
+    });
   }
 
   private async settle(session: SessionEntity): Promise<void> {
@@ -58,7 +79,7 @@ export class BootReconciliation {
     const leader: ProcessIdentity = { pid: processId, startedAt: processStartedAt };
     const wasAlive = isAlive(leader);
     const isOurs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', id);
-    const { ended, survivors } = await endGroup(leader, { graceMs: this.config.agentStopGraceMs, isOurs });
+    const { ended, survivors } = await endGroup(leader, { graceMs: this.config.agentStopGraceMs, isOurs, belongs: isOurs });
     this.tell(id, leader, { ended, survivors });
     if (wasAlive) return 'its process was still there and was ended';
     return ended > 0 ? 'its process was gone, what was left of its group was ended' : 'its process was gone';

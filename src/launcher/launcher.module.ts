@@ -3,7 +3,9 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { AgentStarter } from './agent-starter.service.js';
+import { AgentSurroundings } from './agent-surroundings.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { Launcher } from './launcher.service.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
@@ -17,10 +19,11 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
-  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule],
+  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
   providers: [
     AcpRuntime,
     AgentStarter,
+    AgentSurroundings,
     BootReconciliation,
     EndWhenSessionDeletedListener,
     InterruptWhenInterruptRequestedListener,

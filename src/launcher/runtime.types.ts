@@ -9,6 +9,8 @@ export interface ProcessExit {
   readonly signal: string | null;
   /** The last lines of its stderr. */
   readonly stderr: string;
+  /** It had closed its output and lived on: the signal was ours. */
+  readonly hasHungUp?: boolean;
 }
 
 export interface RuntimeCapabilities {

@@ -203,7 +203,9 @@ export class SessionDriver {
     return {
       to: 'failed',
       options: {
-        reason: `the agent ended ${when}, with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`,
+        reason: exit.hasHungUp
+          ? `the agent closed its output ${when} without ending, and was ended${lastLines(exit.stderr)}`
+          : `the agent ended ${when}, with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`,
         ...exitColumns(exit),
       },
     };

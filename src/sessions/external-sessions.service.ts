@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
+import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { Appended, EventDraft } from '../events/event-log.types.js';
 import { PAYLOADS } from '../events/event-payloads.types.js';
@@ -40,13 +41,18 @@ export class ExternalSessions {
 
   /** An agent that is heard again after it had stopped is running again. */
   async heard(principal: Principal, sessionId: string): Promise<void> {
-    await this.unit.run(async (work) => this.moveTo(work, principal, await this.lifecycle.lock(work, sessionId), 'running'));
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (session.status === 'idle' || session.status === 'suspended') await this.moveTo(work, principal, session, 'running');
+    });
   }
 
   private async reportTurn(work: Work, principal: Principal, session: SessionEntity, draft: EventDraft): Promise<Appended> {
     const last = await this.turns.lastTurn(session.id);
     const isOpen = last !== null && last.endedAt === null;
-    const { state, stopReason } = PAYLOADS.turn.partial().parse(draft.payload);
+    const turn = PAYLOADS.turn.safeParse(draft.payload);
+    // The log says what is wrong with it.
+    const { state, stopReason } = turn.success ? turn.data : { state: undefined, stopReason: undefined };
     const isStart = state === 'started';
     const number = isStart && !isOpen ? (last?.number ?? 0) + 1 : (last?.number ?? 1);
     const [appended] = await this.log.appendIn(work, session.id, [{ ...draft, turn: number }]);
@@ -63,7 +69,12 @@ export class ExternalSessions {
         startedAt: now,
         endedAt: null,
       });
-    if (!isStart && isOpen) await this.turns.updateTurn(session.id, number, { state, stopReason: stopReason ?? null, endedAt: now });
+    if (!isStart && isOpen)
+      await this.turns.updateTurn(session.id, number, {
+        state,
+        stopReason: stopReason === undefined ? null : storable(stopReason, 128),
+        endedAt: now,
+      });
     await this.moveTo(work, principal, session, isStart ? 'running' : 'idle');
     return appended;
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
+import { InvalidInputError } from '../core/errors/domain.error.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { newId } from '../core/ids.js';
@@ -39,6 +40,11 @@ export class SessionCreation {
   async create(principal: Principal, request: CreateSessionRequest): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
     const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request);
+    if (isExternal && request.prompt !== undefined)
+      throw new InvalidInputError('prompt: an external session takes none, its agent is not ours.', {
+        issues: [{ path: 'prompt', message: 'not with runtime external' }],
+      });
+    if (request.parentId !== undefined) await this.scope.find(principal, request.parentId);
     const place = await this.surroundings.place(principal, request, isExternal);
     const content = request.prompt === undefined ? undefined : parseContent(request.prompt);
     const now = this.scope.nowIso();
@@ -91,24 +97,23 @@ export class SessionCreation {
       updatedAt: now,
       version: 1,
     };
-    await this.unit.run(async (work) => {
-      await this.assertAllowed(session, place);
-      await this.store(work, principal, session, content);
-    });
+    try {
+      await this.unit.run(async (work) => {
+        await this.assertAllowed(session, place);
+        await this.store(work, principal, session, content);
+      });
+    } catch (error) {
+      // Two that begin at once both find the name free: the index lets one of them in.
+      await this.assertExternalIdFree(session);
+      throw error;
+    }
     const [view] = await this.sessions.withHeads([session]);
     if (!view) throw new SessionNotFoundError(session.id);
     return view;
   }
 
   private async assertAllowed(session: SessionEntity, { workspaceId }: Place): Promise<void> {
-    if (session.externalId !== null) {
-      const taken = await this.sessions.findOwnExternal(session.ownerId, session.source, session.externalId);
-      if (taken)
-        throw new ExternalIdTakenError(`You have a session with this externalId: ${taken.id}.`, {
-          remedy: 'Go on with that session, or use another externalId.',
-          context: { sessionId: taken.id },
-        });
-    }
+    await this.assertExternalIdFree(session);
     if (workspaceId === null) return;
     const { maxActiveSessions } = await this.surroundings.lockWorkspace(workspaceId);
     if (maxActiveSessions === null) return;
@@ -117,6 +122,16 @@ export class SessionCreation {
       throw new WorkspaceBusyError(`The workspace has ${active} active session(s) and allows ${maxActiveSessions}.`, {
         remedy: 'Stop one, or raise maxActiveSessions of the workspace.',
         context: { workspaceId, active, maxActiveSessions },
+      });
+  }
+
+  private async assertExternalIdFree({ ownerId, source, externalId }: SessionEntity): Promise<void> {
+    if (externalId === null) return;
+    const taken = await this.sessions.findOwnExternal(ownerId, source, externalId);
+    if (taken)
+      throw new ExternalIdTakenError(`You have a session with this externalId: ${taken.id}.`, {
+        remedy: 'Go on with that session, or use another externalId.',
+        context: { sessionId: taken.id },
       });
   }
 

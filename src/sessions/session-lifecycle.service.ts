@@ -4,6 +4,7 @@ import { SYSTEM } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
+import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { TypedDraft } from '../events/event-log.types.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
@@ -39,6 +40,9 @@ export interface TurnEnd {
   readonly stopReason?: string;
   readonly error?: string;
 }
+
+/** Characters of an end reason that are kept. */
+const MAX_REASON = 8_000;
 
 /**
  * The moves of a session. Each is one unit of work: the row, a `status` event and the domain event, under the lock of the log.
@@ -90,7 +94,8 @@ export class SessionLifecycle {
   ): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, id);
-      await this.sessions.update(id, changes);
+      const { agentSessionId } = changes;
+      await this.sessions.update(id, agentSessionId ? { ...changes, agentSessionId: storable(agentSessionId, 256) } : changes);
     });
   }
 
@@ -183,7 +188,7 @@ export class SessionLifecycle {
       updatedAt: now,
       version: session.version + 1,
       ...(ends ? { endedAt: now } : {}),
-      ...(reason === undefined ? {} : { endReason: reason.replaceAll('\u0000', '\uFFFD') }),
+      ...(reason === undefined ? {} : { endReason: storable(reason, MAX_REASON) }),
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(exitSignal === undefined ? {} : { exitSignal }),
     };
@@ -210,7 +215,11 @@ export class SessionLifecycle {
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
-    await this.turns.updateTurn(id, turn, { state, stopReason: stopReason ?? null, endedAt: this.clock.nowIso() });
+    await this.turns.updateTurn(id, turn, {
+      state,
+      stopReason: stopReason === undefined ? null : storable(stopReason, 128),
+      endedAt: this.clock.nowIso(),
+    });
     await this.log.appendIn(work, id, [
       draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
     ]);

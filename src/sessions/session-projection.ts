@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SYSTEM } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import type { Work } from '../core/database/work.js';
+import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { PreparedEvent } from '../events/event-preparation.js';
 import { PAYLOADS } from '../events/event-payloads.types.js';
@@ -57,6 +58,6 @@ function previewOf(payload: unknown): string | undefined {
   const result: z.ZodSafeParseResult<z.infer<typeof message>> = message.safeParse(payload);
   if (!result.success || result.data.role !== 'assistant') return undefined;
   const text = result.data.content.map((block) => (block.type === 'text' ? block.text : '')).join(' ');
-  const line = text.replaceAll('\u0000', '\uFFFD').replace(/\s+/g, ' ').trim();
-  return line === '' ? undefined : line.slice(0, PREVIEW_LENGTH).toWellFormed();
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line === '' ? undefined : storable(line, PREVIEW_LENGTH);
 }

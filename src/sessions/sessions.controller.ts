@@ -148,6 +148,7 @@ export class SessionsController {
     description: '200 once the whole process group is gone, 202 where that takes longer than 10 seconds.',
     permission: 'sessions:control',
     response: { type: SessionResponse, example: { ...SESSION_EXAMPLE, status: 'stopped' } },
+    also: { 202: 'The agent is still being ended' },
     errors: { ...NOT_FOUND, 409: ['illegal_move'] },
   })
   async stop(

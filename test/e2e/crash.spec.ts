@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createDatabase, DIALECTS, type TestDatabase } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { ServerProcess } from '../support/server-process.js';
@@ -116,6 +116,28 @@ describe.each(DIALECTS)('a server killed in the middle of a run on %s', (dialect
     );
     expect(ended.status === 'idle' || /server/.test(ended.endReason)).toBe(true);
   }, 120_000);
+
+  it('ends at the next start what a deleted session left running', async () => {
+    const workspace = (await server.call('GET', '/api/workspaces')).body.items[0];
+    const mark = `4${Date.now()}`;
+    const prompt = `run:trap '' TERM; setsid -f sleep ${mark}; sleep ${mark}`;
+    const session = (await server.call('POST', '/api/sessions', { workspaceId: workspace.id, agent: 'demo', policy: 'allow-all', prompt }))
+      .body;
+    const sleepers = () =>
+      readdirSync('/proc').filter((pid) => {
+        try {
+          return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(mark) && isAlive(Number(pid));
+        } catch {
+          return false;
+        }
+      });
+    await eventually(() => sleepers().length >= 2);
+    const deleted = server.call('DELETE', `/api/sessions/${session.id}?force=true`);
+    await Promise.allSettled([deleted]);
+    await server.end('SIGKILL');
+    server = await ServerProcess.start(database.environment);
+    await eventually(() => sleepers().length === 0);
+  }, 60_000);
 
   it('shuts down in order: agents are ended, their sessions lost with the reason, exit code 0', async () => {
     const workspace = (await server.call('GET', '/api/workspaces')).body.items[0];

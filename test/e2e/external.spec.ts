@@ -110,6 +110,42 @@ describe.each(DIALECTS)('a session that somebody else reports on %s', (dialect) 
     });
   });
 
+  it('is woken by what is new only, also within a batch', async () => {
+    const { id } = await report();
+    const status = async () => (await app.call('GET', `/api/sessions/${id}`)).body.status;
+    await append(id, log('first', 'known'));
+    await append(id, { type: 'session_stop', payload: {} });
+    for (const old of [log('first', 'known'), log('other', 'known'), { type: 'log', payload: {} }]) await append(id, old);
+    expect(await status()).toBe('idle');
+    await append(id, { events: [{ type: 'session_stop', payload: {} }, log('second')] });
+    expect(await status()).toBe('running');
+  });
+
+  it('gets its own id once, however many ask at once', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 20 }, () => app.call('POST', '/api/sessions', { body: { runtime: 'external', externalId: 'wanted' } })),
+    );
+    expect(all.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+  });
+
+  it('is refused what no database could keep, and goes on', async () => {
+    const { id } = await report();
+    const raw = (text: string) =>
+      app.call('POST', `/api/sessions/${id}/events`, { raw: text, headers: { 'content-type': 'application/json' } });
+    for (const bad of [
+      '{"type":"own","payload":{"n":1e400}}',
+      '{"type":"own","id":"\\ud800","payload":{}}',
+      '{"type":"turn","payload":{"state":"nonsense"}}',
+      '{"type":"usage","payload":{"input":1e300}}',
+      '{"type":"usage","payload":{"costUsd":1e308}}',
+    ])
+      expect([bad, await raw(bad)]).toMatchObject([bad, { status: 400, body: { code: expect.stringMatching(/^invalid_/) } }]);
+    const stopReason = `${'x'.repeat(300)}\u0000`;
+    expect(await append(id, { type: 'turn', payload: { state: 'started' } })).toMatchObject({ status: 201 });
+    expect(await append(id, { type: 'turn', payload: { state: 'completed', stopReason } })).toMatchObject({ status: 201 });
+    expect((await app.call('GET', `/api/sessions/${id}`)).body.status).toBe('idle');
+  });
+
   it('shows in the feed, in the order of the commits', async () => {
     const before = (await app.call('GET', '/api/feed?limit=1000')).body.cursor;
     const waiting = app.call('GET', `/api/feed?after=${before}&wait=20`);

@@ -153,7 +153,10 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
 
   it('ends everything the agent has started', async () => {
     const mark = `3${Date.now()}`;
-    const session = await create({ prompt: `run:sleep ${mark} & setsid sleep ${mark} & sleep ${mark}`, policy: 'allow-all' });
+    const session = await create({
+      prompt: `run:sleep ${mark} & setsid sleep ${mark} & setsid -f sleep ${mark}; sleep ${mark}`,
+      policy: 'allow-all',
+    });
     const sleepers = () =>
       readdirSync('/proc').filter((pid) => {
         if (!/^\d+$/.test(pid)) return false;
@@ -163,7 +166,7 @@ describe.each(DIALECTS)('a session of the demo agent on %s', (dialect) => {
           return false;
         }
       });
-    await eventually(() => sleepers().length >= 2);
+    await eventually(() => sleepers().length >= 4);
     expect(await app.call('POST', `/api/sessions/${session.id}/stop`)).toMatchObject({ status: 200 });
     await eventually(() => sleepers().length === 0);
   });

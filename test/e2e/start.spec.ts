@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TestApp } from '../support/app.js';
+import { createDatabase, DIALECTS } from '../support/databases.js';
+import { eventually } from '../support/eventually.js';
 import { ServerProcess } from '../support/server-process.js';
 
 const MAIN = resolve(__dirname, '../../dist/src/main.js');
@@ -33,6 +35,51 @@ describe('a start', () => {
     const third = await ServerProcess.start(environment);
     expect(await third.end()).toBe(0);
   }, 60_000);
+
+  it('keeps what agents did from other users of the machine', async () => {
+    const dataDir = directory();
+    chmodSync(dataDir, 0o755);
+    const server = await ServerProcess.start({ MUSTER_DATA_DIR: dataDir });
+    await server.end();
+    expect(statSync(dataDir).mode & 0o777).toBe(0o700);
+  });
+
+  it('stops taking requests at SIGTERM, and answers those under way', async () => {
+    const server = await ServerProcess.start({ MUSTER_DATA_DIR: directory() });
+    let answered = 0;
+    const clients = Array.from({ length: 6 }, async () => {
+      for (;;) {
+        try {
+          const { status } = await server.call('POST', '/api/sessions', { runtime: 'external' });
+          expect(status).toBe(201);
+          answered++;
+        } catch {
+          return;
+        }
+      }
+    });
+    await eventually(() => answered > 20);
+    const before = performance.now();
+    expect(await server.end()).toBe(0);
+    await Promise.all(clients);
+    expect(performance.now() - before).toBeLessThan(9_000);
+  }, 30_000);
+
+  (DIALECTS.includes('postgres') ? it : it.skip)(
+    'refuses a PostgreSQL database that another server works on',
+    async () => {
+      const database = await createDatabase('postgres');
+      const first = await ServerProcess.start(database.environment);
+      const { code, said } = refusedStart({ ...database.environment, MUSTER_DATA_DIR: directory() });
+      expect(code).toBe(1);
+      expect(said).toMatch(/^muster: MUSTER_DATABASE_URL: another Muster server works on this database\. Stop it/);
+      await first.end('SIGKILL');
+      const next = await ServerProcess.start({ ...database.environment, MUSTER_DATA_DIR: directory() });
+      expect(await next.end()).toBe(0);
+      await database.drop();
+    },
+    60_000,
+  );
 
   it('refuses a port in use and names the variable', async () => {
     const blocker = createServer();

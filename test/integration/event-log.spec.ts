@@ -127,6 +127,24 @@ describe.each(DIALECTS)('the event log on %s', (dialect) => {
     expect(known).toMatchObject({ status: 'fulfilled', value: { seq: 1 } });
   });
 
+  it('lets what can not be written fail alone', async () => {
+    const [sessionId, other] = [await openLog(), await openLog()];
+    const half = { ...draft('x'), id: '\ud800' };
+    await expect(log.appendOne(sessionId, half)).rejects.toMatchObject({ code: 'invalid_event' });
+    await expect(
+      log.appendOne(sessionId, { ...draft('x'), payload: { level: 'info', text: 'x', number: Infinity } }),
+    ).rejects.toMatchObject({
+      code: 'invalid_event',
+    });
+    // What slips through every check breaks the statement on PostgreSQL; the others of its flush are stored all the same.
+    const [bad, good] = await Promise.allSettled([
+      log.appendOne(sessionId, { ...draft('x'), actor: 'a'.repeat(200) + '\u0000' }),
+      log.appendOne(other, draft('y')),
+    ]);
+    expect(bad.status).toBe(dialect === 'postgres' ? 'rejected' : 'fulfilled');
+    expect(good).toMatchObject({ status: 'fulfilled', value: { seq: 1 } });
+  });
+
   it('knows the cursors it can read on from', async () => {
     const sessionId = await openLog();
     await log.append(

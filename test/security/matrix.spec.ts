@@ -248,7 +248,8 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
               const body = method === route.method ? filled(example, target) : undefined;
               const { answer, ran, units } = await cell({ method, path, headers, body });
               const hasRoute = variant.isSame && isRoute(method, route);
-              const isCode = hasRoute ? answer.status === judged.status : [judged.status, ...NO_ROUTE].includes(answer.status);
+              // Another spelling may be the same route with another id in it.
+              const isCode = hasRoute ? answer.status === judged.status : [judged.status, 400, ...NO_ROUTE].includes(answer.status);
               const isFine = isCode && units === 0 && !answer.text.includes(MARKER) && (judged.mayRun || ran.length === 0);
               if (!isFine)
                 wrong.push(
@@ -272,7 +273,9 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
         if (judge(name, route, undefined, 'GET') !== undefined) continue;
         const headers = { authorization: `Bearer ${keyFor(route.permission ?? '')}` };
         const { answer, ran } = await cell({ method: 'GET', path: route.template + queryOf(route), headers });
-        const shows = [MARKER, target.workspaceId, target.sessionId, target.keyId].filter((each) => answer.text.includes(each));
+        // An agent is told which workspace its own session belongs to.
+        const hidden = [MARKER, target.sessionId, target.keyId, ...(name === 'not a member' ? [target.workspaceId] : [])];
+        const shows = hidden.filter((each) => answer.text.includes(each));
         if (answer.status !== 200 || ran.length !== 1 || shows.length > 0) wrong.push(tell(route, name, answer, `shows ${shows.join()}`));
       }
     expect(wrong).toEqual([]);

@@ -1,5 +1,5 @@
 import BetterSqlite3 from 'better-sqlite3';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { MusterConfig } from '../../config/muster-config.js';
@@ -25,6 +25,8 @@ export class DataDirLock {
     const { dataDir } = this.config;
     try {
       makeDirectory(dataDir);
+      // What agents did stands in there: nobody else on this machine needs to read it.
+      chmodSync(dataDir, 0o700);
       this.database = new BetterSqlite3(join(dataDir, 'lock.db'), { timeout: 0 });
       this.database.pragma('journal_mode = DELETE');
       this.database.exec('begin exclusive');

@@ -41,7 +41,11 @@ function asDomainError(thrown: unknown): unknown {
   if (thrown instanceof DomainError) return thrown;
   if (thrown instanceof HttpException) return edge(thrown.getStatus(), thrown.message);
   if (thrown instanceof Error && 'status' in thrown && typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500)
-    return edge(thrown.status, thrown.message);
+    return thrown.status === 400 && !(thrown instanceof SyntaxError) && !('type' in thrown)
+      ? new EdgeError('bad_request', 400, 'The URL is not well-formed.', {
+          remedy: 'Encode what is not a letter or digit, as in %25 for %.',
+        })
+      : edge(thrown.status, thrown.message);
   return thrown;
 }
 

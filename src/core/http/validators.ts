@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsInt, IsOptional, Max, Min, registerDecorator, ValidateIf, type ValidationOptions } from 'class-validator';
-import { isDeeperThan, MAX_DEPTH } from './json-body.js';
+import { isPlainJson } from './json-body.js';
 
 /** A string of `min` to `max` characters (UTF-16 code units) without NUL: PostgreSQL refuses it in text. */
 export function IsText({ min = 0, max }: { min?: number; max: number }, options?: ValidationOptions): PropertyDecorator {
@@ -20,7 +20,7 @@ export function IsJsonObject(options?: ValidationOptions): PropertyDecorator {
     'isJsonObject',
     'must be a JSON object',
     options,
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !isDeeperThan(value, MAX_DEPTH),
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && isPlainJson(value),
   );
 }
 

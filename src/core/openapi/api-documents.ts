@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
 import helmet from 'helmet';
 import { VERSION } from '../version.js';
 
@@ -26,8 +27,8 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   return SwaggerModule.createDocument(app, config);
 }
 
-/** Serves `/api/docs` (Swagger UI) with a content policy that lets it work, and `/api/openapi.json`. */
-export function setUpApiDocuments(app: NestExpressApplication): void {
+/** Serves `/api/docs` (Swagger UI) with a content policy that lets it work, `/api/openapi.json` and `/api/asyncapi.json`. */
+export function setUpApiDocuments(app: NestExpressApplication, asyncApi: () => object): void {
   const policy = helmet.contentSecurityPolicy({
     useDefaults: false,
     directives: {
@@ -41,6 +42,10 @@ export function setUpApiDocuments(app: NestExpressApplication): void {
     },
   });
   app.use('/api/docs', policy);
+  let frames: string | undefined;
+  app.use('/api/asyncapi.json', (_request: Request, response: Response) => {
+    response.type('application/json').send((frames ??= JSON.stringify(asyncApi())));
+  });
   let document: OpenAPIObject | undefined;
   const factory = () => (document ??= openApiDocument(app));
   SwaggerModule.setup('api/docs', app, factory, {

@@ -14,6 +14,8 @@ export interface EndOptions {
    * Absent: the caller has watched the leader end just now.
    */
   readonly isOurs?: (pid: number) => boolean;
+  /** Tells processes that belong to the leader wherever they are by now, such as daemons that left it with two forks. */
+  readonly belongs?: (pid: number) => boolean;
 }
 
 /** What became of a group. */
@@ -30,7 +32,7 @@ export interface EndedGroup {
  * this group: where the leader's pid belongs to another process by now, nothing is done.
  */
 export const endGroup = (leader: ProcessIdentity, options: EndOptions): Promise<EndedGroup> =>
-  endWatched(new GroupWatch(leader, options.isOurs), options);
+  endWatched(new GroupWatch(leader, options), options);
 
 /** As {@link endGroup}, for a group that was watched: descendants whose parents are gone by now are ended too. */
 export async function endWatched(targets: GroupWatch, options: Pick<EndOptions, 'graceMs'>): Promise<EndedGroup> {
@@ -39,7 +41,8 @@ export async function endWatched(targets: GroupWatch, options: Pick<EndOptions, 
   const step = async (signal: NodeJS.Signals, waitMs: number) => {
     left.forEach(({ pid }) => send(pid, signal));
     const signalled = new Set(left.map(({ pid }) => pid));
-    for (let waited = 0; waited < waitMs && left.length > 0; waited += POLL_MS) {
+    const end = performance.now() + waitMs;
+    while (left.length > 0 && performance.now() < end) {
       await sleep(POLL_MS);
       left = targets.find();
       for (const { pid } of left) {
@@ -60,7 +63,7 @@ export class GroupWatch {
 
   constructor(
     private readonly leader: ProcessIdentity,
-    private readonly isOurs?: (pid: number) => boolean,
+    private readonly signs: Pick<EndOptions, 'isOurs' | 'belongs'> = {},
   ) {}
 
   /** Takes note of those there are, so that they are known when their parents are gone; may be called often. */
@@ -72,6 +75,7 @@ export class GroupWatch {
   find(): ProcessStat[] {
     const processes = listProcesses();
     this.note(processes);
+    this.adopt(processes);
     return processes.filter((each) => this.known.get(each.pid) === each.startedAt && isRunning(each));
   }
 
@@ -81,9 +85,18 @@ export class GroupWatch {
     const isTaken = now !== null && now.startedAt !== startedAt;
     for (const each of processes) {
       if (isTaken || each.group !== pid || each.session !== pid) continue;
-      if (each.pid === pid || now !== null || this.isOurs === undefined || this.isOurs(each.pid)) this.known.set(each.pid, each.startedAt);
+      if (each.pid === pid || now !== null || this.signs.isOurs === undefined || this.signs.isOurs(each.pid))
+        this.known.set(each.pid, each.startedAt);
     }
     this.addDescendants(processes);
+  }
+
+  private adopt(processes: readonly ProcessStat[]): void {
+    const { belongs } = this.signs;
+    if (!belongs) return;
+    for (const { pid, startedAt } of processes)
+      if (startedAt >= this.leader.startedAt && pid !== process.pid && this.known.get(pid) !== startedAt && belongs(pid))
+        this.known.set(pid, startedAt);
   }
 
   private addDescendants(processes: readonly ProcessStat[]): void {

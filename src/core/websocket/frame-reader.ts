@@ -1,4 +1,4 @@
-import { isDeeperThan, MAX_DEPTH } from '../http/json-body.js';
+import { isPlainJson, NOT_PLAIN } from '../http/json-body.js';
 import { FrameError, type FrameId } from './websocket.errors.js';
 
 /** Largest frame that is taken off the wire: batches of events and prompts with pictures, as in a POST. Over it: close 1009. */
@@ -43,8 +43,8 @@ export function readFrame(data: Buffer, isBinary: boolean, { large }: { large: r
     });
   if (typeof type !== 'string')
     throw new FrameError('invalid_frame', 'type: must be a string.', { issues: [{ path: 'type', message: 'must be a string' }] }, id);
-  if (isDeeperThan(fields, MAX_DEPTH))
-    throw new FrameError('invalid_frame', `The frame nests deeper than ${MAX_DEPTH}.`, { remedy: 'Flatten it.' }, id);
+  if (!isPlainJson(fields))
+    throw new FrameError('invalid_frame', NOT_PLAIN, { remedy: 'Flatten it, or send such numbers as strings.' }, id);
   if (data.length > MAX_FRAME && !large.includes(type))
     throw new FrameError('frame_too_large', `A ${type.slice(0, 64)} may have ${MAX_FRAME} bytes.`, {}, id);
   return { type, ...(id === undefined ? {} : { id }), fields };

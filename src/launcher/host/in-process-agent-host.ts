@@ -45,6 +45,8 @@ const QUIET_MS = 500;
 export interface HostOptions {
   readonly id: string;
   readonly stopGraceMs: number;
+  /** Tells processes that the agent started, wherever they are by now. */
+  readonly belongs?: (pid: number) => boolean;
   /** For those who look for a fault in an agent; nothing here needs a person. */
   readonly debug: (facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -85,7 +87,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   ) {
     this.id = options.id;
     this.process = { pid: group.pid, startedAt: group.startedAt };
-    this.members = new GroupWatch(this.process);
+    this.members = new GroupWatch(this.process, { belongs: options.belongs });
     this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
     const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
     // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.
@@ -266,20 +268,35 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   private async watch(stderr: Promise<void>): Promise<HostExit> {
     // An agent that hangs up without ending can never be heard again.
     const hungUp = this.connection.closed.then(() => Promise.race([this.group.exited, sleep(LAST_WORDS_MS, undefined, { ref: false })]));
-    void hungUp.then(() => this.end());
+    let isGone = false;
+    let hasHungUp = false;
+    void hungUp.then(() => {
+      hasHungUp = !isGone && this.ending === undefined;
+      return this.end();
+    });
     const exit = await this.group.exited;
+    isGone = true;
     const read = Promise.all([this.connection.closed, stderr]);
-    await Promise.race([read, sleep(LAST_WORDS_MS)]);
+    await this.hearOut(read);
     const { survivors } = await this.end();
     for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
     await read;
     clearTimeout(this.quiet);
     clearInterval(this.looking);
-    const ended: HostExit = { ...exit, stderr: this.tail.text, survivors };
+    const ended: HostExit = { ...exit, stderr: this.tail.text, survivors, ...(hasHungUp ? { hasHungUp } : {}) };
     this.prompting = undefined;
     this.spool.push({ kind: 'exit', ...ended });
     await this.spool.taken();
     return ended;
+  }
+
+  /** Until the output ends, or nothing comes and nothing waits to be taken for a while: then somebody else holds it open. */
+  private async hearOut(read: Promise<unknown>): Promise<void> {
+    const over = read.then(() => true);
+    for (let before = -1; before !== this.spool.progress || this.spool.isWaiting;) {
+      before = this.spool.progress;
+      if (await Promise.race([over, sleep(LAST_WORDS_MS, false)])) return;
+    }
   }
 
   private end(): Promise<EndedGroup> {

@@ -27,6 +27,15 @@ export class Spool {
     this.deliver();
   }
 
+  /** Changes whenever something is pushed or taken. */
+  get progress(): number {
+    return this.last * 2 - this.waiting.length;
+  }
+
+  get isWaiting(): boolean {
+    return this.waiting.length > 0;
+  }
+
   /** Resolves when there is room for more; at once mostly. */
   async room(): Promise<void> {
     while (this.waiting.length >= MAX_WAITING) await new Promise<void>((resolve) => this.roomWanted.push(resolve));
@@ -46,11 +55,14 @@ export class Spool {
     // What one piece of output brings is delivered together.
     await new Promise((resolve) => setImmediate(resolve));
     let failures = 0;
+    let batch: SpoolRecord[] = [];
     while (this.waiting.length > 0) {
-      const batch = this.waiting.slice(0, BATCH);
+      // A repetition brings the very same batch: what arrived meanwhile would be taken for done with it.
+      if (batch.length === 0) batch = this.waiting.slice(0, BATCH);
       try {
         await consumer(batch);
         this.waiting.splice(0, batch.length);
+        batch = [];
         failures = 0;
         this.roomWanted.splice(0).forEach((resolve) => resolve());
       } catch (error) {

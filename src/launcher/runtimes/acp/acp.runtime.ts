@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
 import { newId } from '../../../core/ids.js';
+import { hasEnvironment } from '../../../core/process/proc-stat.js';
 import { spawnGroup } from '../../../core/process/spawn-group.js';
 import type { AgentHost } from '../../host/agent-host.types.js';
 import { AgentRequestError } from '../../host/agent-host.types.js';
@@ -63,7 +64,8 @@ export class AcpRuntime implements Runtime {
       const group = await spawnGroup({ program, args: profile.command.slice(1), cwd: session.projectDir, env });
       const debug = (facts: Readonly<Record<string, unknown>>) =>
         this.logger.debug({ sessionId: session.id, agent: profile.name, ...facts });
-      return new InProcessAgentHost(group, { id: newId(), stopGraceMs: this.config.agentStopGraceMs, debug });
+      const belongs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', session.id);
+      return new InProcessAgentHost(group, { id: newId(), stopGraceMs: this.config.agentStopGraceMs, belongs, debug });
     } catch (error) {
       throw explained(error, profile.name, '');
     }

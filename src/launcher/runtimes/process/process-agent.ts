@@ -1,5 +1,6 @@
 import { deferred } from '../../../core/deferred.js';
 import { newId } from '../../../core/ids.js';
+import { hasEnvironment } from '../../../core/process/proc-stat.js';
 import { spawnGroup, SpawnError } from '../../../core/process/spawn-group.js';
 import type { LaunchSpec, ProcessExit, RunningAgent, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { SessionRecorder } from '../../session-recorder.service.js';
@@ -59,7 +60,8 @@ export class ProcessAgent implements RunningAgent {
     }
     const { args, stdin } = promptedCommand(profile.command.slice(1), text);
     const group = await spawnGroup({ program, args, cwd: session.projectDir, env });
-    const run = new ProcessTurn(group, { output: profile.output, stopGraceMs: this.stopGraceMs, record });
+    const belongs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', session.id);
+    const run = new ProcessTurn(group, { output: profile.output, stopGraceMs: this.stopGraceMs, belongs, record });
     this.turn = run;
     const outcome = run.run();
     try {

@@ -27,6 +27,8 @@ const TRANSLATORS: Readonly<Record<AgentProfile['output'], (() => StreamTranslat
 export interface ProcessTurnOptions {
   readonly output: AgentProfile['output'];
   readonly stopGraceMs: number;
+  /** Tells processes that the program started, wherever they are by now. */
+  readonly belongs?: (pid: number) => boolean;
   /** Stores events, in order; the program is not read on while it waits. */
   readonly record: (events: readonly StreamEvent[]) => Promise<void>;
 }
@@ -36,6 +38,10 @@ export class ProcessTurn {
   private readonly tail = new LineTail();
   private readonly translator: StreamTranslator | null;
   private isInterrupted = false;
+  private ending: Promise<void> | undefined;
+  /** Pieces of output so far, and how many of them are being stored. */
+  private heard = 0;
+  private storing = 0;
 
   constructor(
     private readonly group: ProcessGroup,
@@ -57,13 +63,23 @@ export class ProcessTurn {
     ]);
     outputs.catch(() => undefined);
     const exit = await this.group.exited;
-    const isRead = await Promise.race([outputs.then(() => true), sleep(LAST_WORDS_MS, false)]);
+    const isRead = await this.isHeardOut(outputs);
     await this.end();
     // Whatever held the output open is gone now; what is in the pipe is still read.
-    if (!isRead) await Promise.race([outputs, sleep(LAST_WORDS_MS)]);
+    if (!isRead) await this.isHeardOut(outputs);
     for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
     await outputs;
     return this.outcome({ ...exit, stderr: this.tail.text });
+  }
+
+  /** True at the end of the output; false where nothing came and nothing was being stored for a while: somebody else holds it open. */
+  private async isHeardOut(outputs: Promise<unknown>): Promise<boolean> {
+    const over = outputs.then(() => true);
+    for (;;) {
+      const before = this.heard;
+      if (await Promise.race([over, sleep(LAST_WORDS_MS, false)])) return true;
+      if (this.heard === before && this.storing === 0) return false;
+    }
   }
 
   async interrupt(): Promise<void> {
@@ -71,8 +87,14 @@ export class ProcessTurn {
     await this.end();
   }
 
-  private async end(): Promise<void> {
-    const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs });
+  /** Once, and awaited by {@link run}: nothing of this turn looks for processes when the next one starts its own. */
+  private end(): Promise<void> {
+    this.ending ??= this.endAll();
+    return this.ending;
+  }
+
+  private async endAll(): Promise<void> {
+    const { survivors } = await endGroup(this.group, { graceMs: this.options.stopGraceMs, belongs: this.options.belongs });
     if (survivors.length > 0) await this.options.record([logEvent('error', `processes that can not be ended: ${survivors.join(', ')}`)]);
   }
 
@@ -80,12 +102,24 @@ export class ProcessTurn {
     const splitter = new LineSplitter(maxBytes);
     const chunks: AsyncIterable<Buffer> = stream;
     try {
-      for await (const chunk of chunks) await this.options.record(splitter.push(chunk).flatMap(understand));
+      for await (const chunk of chunks) {
+        this.heard += 1;
+        await this.store(splitter.push(chunk).flatMap(understand));
+      }
     } catch (error) {
       // Closed by us, because somebody outside of the group held it open.
       if (!isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
     }
-    await this.options.record(splitter.flush().flatMap(understand));
+    await this.store(splitter.flush().flatMap(understand));
+  }
+
+  private async store(events: readonly StreamEvent[]): Promise<void> {
+    this.storing += 1;
+    try {
+      await this.options.record(events);
+    } finally {
+      this.storing -= 1;
+    }
   }
 
   private understand(line: Line): StreamEvent[] {
