@@ -61,6 +61,11 @@ export class AccessWatch implements OnModuleInit, OnModuleDestroy {
     this.groups.forEach(({ expiry }) => clearTimeout(expiry));
   }
 
+  /** How much is open. */
+  get watched(): number {
+    return [...this.groups.values()].reduce((sum, { members }) => sum + members.size, 0);
+  }
+
   /** Tells `watcher` of every change that concerns `principal`, until the access it gives is closed. */
   watch(principal: Principal, watcher: AccessWatcher): LiveAccess {
     const group = this.groupOf(principal);
@@ -142,7 +147,10 @@ export class AccessWatch implements OnModuleInit, OnModuleDestroy {
     } catch (error) {
       // Who may be gone is not kept: it comes back and is asked for its credential.
       this.logger.warn({ msg: 'access could not be looked up again; what is open with it is closed', err: error });
-      return new UnavailableError('It can not be told whether these credentials are still good.', { remedy: 'Connect again in a moment.', retryAfterS: 1 });
+      return new UnavailableError('It can not be told whether these credentials are still good.', {
+        remedy: 'Connect again in a moment.',
+        retryAfterS: 1,
+      });
     }
   }
 
@@ -151,7 +159,9 @@ export class AccessWatch implements OnModuleInit, OnModuleDestroy {
       access.change(principal);
     } catch (error) {
       this.logger.error({ msg: 'a change of access could not be applied; what is open with it is closed', err: error });
-      access.end(new UnavailableError('A change of access could not be applied.', { remedy: 'Connect again in a moment.', retryAfterS: 1 }));
+      access.end(
+        new UnavailableError('A change of access could not be applied.', { remedy: 'Connect again in a moment.', retryAfterS: 1 }),
+      );
     }
   }
 
@@ -165,7 +175,8 @@ export class AccessWatch implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-const is = <K extends DomainEventName>(event: DomainEvent, ...names: K[]): event is DomainEvent<K> => names.some((name) => name === event.name);
+const is = <K extends DomainEventName>(event: DomainEvent, ...names: K[]): event is DomainEvent<K> =>
+  names.some((name) => name === event.name);
 
 /** Whom an event concerns. What is not known concerns everybody. */
 function changeOf(event: DomainEvent): AccessChange | undefined {

@@ -108,12 +108,14 @@ async function discover(issuer: string, signal: AbortSignal): Promise<string> {
 async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } });
   if (response.status !== 200 || !response.body) throw new Error(`${url} answered ${response.status}`);
-  const chunks: Uint8Array[] = [];
+  const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body) {
-    size += chunk.byteLength;
+    const piece: unknown = chunk;
+    if (!ArrayBuffer.isView(piece)) continue;
+    size += piece.byteLength;
     if (size > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
+    chunks.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
   }
   return JSON.parse(Buffer.concat(chunks).toString());
 }

@@ -7,9 +7,9 @@ import type { OidcConfig } from '../config/oidc-config.js';
 import { Clock } from '../core/clock.js';
 import { DomainError } from '../core/errors/domain.error.js';
 import { UnauthenticatedError } from './auth.errors.js';
-import { PRINCIPAL_ID } from './dto/keys.dto.js';
+
 import { OidcKeys } from './oidc-keys.service.js';
-import type { Principal } from './principal.types.js';
+import { type Principal, PRINCIPAL_ID } from './principal.types.js';
 
 /** Asymmetric ones only: with HS256 a public key would be the secret (RFC 8725 §2.1). */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
@@ -107,10 +107,10 @@ const fieldOf = (value: unknown, key: string): unknown =>
 function nameOf(claims: JWTPayload): string | undefined {
   const names = [claims['name'], claims['preferred_username'], claims['email']];
   const name = names.find((each) => typeof each === 'string' && each.trim() !== '');
-  // eslint-disable-next-line no-control-regex -- names are shown in terminals and kept in databases
+  // Names are shown in terminals and kept in databases.
   return typeof name === 'string'
     ? name
-        .replace(/[\u0000-\u001f\u007f]/g, ' ')
+        .replace(/\p{Cc}/gu, ' ')
         .trim()
         .slice(0, MAX_NAME)
         .toWellFormed()

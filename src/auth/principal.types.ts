@@ -23,6 +23,9 @@ export type PrincipalKind = 'admin' | 'user' | 'service' | 'agent' | 'system';
 export const WORKSPACE_ROLES = ['viewer', 'editor', 'owner'] as const;
 export type WorkspaceRole = (typeof WORKSPACE_ROLES)[number];
 
+/** `user:ada`, `service:ci`, `oidc:…`: letters, digits and . _ : @ | -, at most 128. */
+export const PRINCIPAL_ID = /^[A-Za-z0-9][A-Za-z0-9._:@|/-]{0,127}$/;
+
 /** Who acts. */
 export interface Principal {
   /** Stable id, the `actor` and `ownerId` of what it does. */

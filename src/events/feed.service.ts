@@ -38,7 +38,11 @@ export class Feed {
           onChange(wake);
           return this.bus.subscribe(wake);
         },
-        () => live.lookUp((who) => this.readAfter(who, parseCursor(page.cursor), query), (next) => (page = next).items.length > 0),
+        () =>
+          live.lookUp(
+            (who) => this.readAfter(who, parseCursor(page.cursor), query),
+            (next) => (page = next).items.length > 0,
+          ),
         query.wait * 1_000,
         AbortSignal.any([gone, this.shutdown.signal]),
       ),

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { CLOSE } from '../core/websocket/close-codes.js';
-import type { AsyncApiResponse } from './dto/asyncapi.response.js';
 import { EVENT_SCHEMAS, isOutType, OUT_FRAMES, type OutType, requestId, session, sessionEvent } from './frames.types.js';
 import { formSchema, type JsonSchema } from './form-schema.js';
 import { COMMAND_SPECS, type CommandSpec } from './gateway/command-specs.js';
 
 /** An AsyncAPI 3.0 document. */
-export type AsyncApiDocument = Readonly<AsyncApiResponse>;
+export type AsyncApiDocument = Readonly<Record<string, unknown>>;
 
 const ref = (path: string) => ({ $ref: `#/${path}` });
 const channelMessage = (channel: string, message: string) => ref(`channels/${channel}/messages/${message}`);
@@ -63,7 +62,12 @@ export function asyncApiDocument(version: string): AsyncApiDocument {
     },
     defaultContentType: 'application/json',
     servers: {
-      websocket: { host: '127.0.0.1:4600', protocol: 'ws', description: 'The address of MUSTER_HOST and MUSTER_PORT.', security: SECURITY },
+      websocket: {
+        host: '127.0.0.1:4600',
+        protocol: 'ws',
+        description: 'The address of MUSTER_HOST and MUSTER_PORT.',
+        security: [...SECURITY, securityScheme('ticket')],
+      },
       sse: { host: '127.0.0.1:4600', protocol: 'http', description: 'Server-sent events.', security: SECURITY },
     },
     channels: {
@@ -87,12 +91,19 @@ export function asyncApiDocument(version: string): AsyncApiDocument {
         bearer: { type: 'http', scheme: 'bearer', description: 'A key: Authorization: Bearer mst_…' },
         apiKey: { type: 'httpApiKey', in: 'header', name: 'X-API-Key' },
         cookie: { type: 'httpApiKey', in: 'cookie', name: 'muster_session' },
+        ticket: {
+          type: 'httpApiKey',
+          in: 'query',
+          name: 'ticket',
+          description: 'Of POST /api/tickets: for one upgrade, within 30 seconds.',
+        },
       },
     },
   };
 }
 
-const SECURITY = ['bearer', 'apiKey', 'cookie'].map((name) => ref(`components/securitySchemes/${name}`));
+const securityScheme = (name: string) => ref(`components/securitySchemes/${name}`);
+const SECURITY = ['bearer', 'apiKey', 'cookie'].map(securityScheme);
 
 const channel = (address: string, server: string, description: string, names: readonly string[]) => ({
   address,

@@ -5,7 +5,6 @@ import { EventLogModule } from '../events/event-log.module.js';
 import { EventsModule } from '../events/events.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
-import { AsyncApiController } from './asyncapi.controller.js';
 import { Commands } from './gateway/commands.service.js';
 import { ConnectionContexts } from './gateway/connection-contexts.service.js';
 import { GatewayCredentials } from './gateway/gateway-credentials.service.js';
@@ -22,7 +21,7 @@ import { StreamsController } from './sse/streams.controller.js';
 /** Everything live: one hub for WebSocket and SSE. */
 @Module({
   imports: [AuthModule, EventLogModule, EventsModule, SessionsModule, WebSocketModule, WorkspacesModule],
-  controllers: [AsyncApiController, StreamsController],
+  controllers: [StreamsController],
   providers: [
     Commands,
     ConnectionContexts,

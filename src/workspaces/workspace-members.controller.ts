@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.types.js';
 import { CurrentPrincipal, Id } from '../auth/request-params.decorator.js';
 import { Route } from '../auth/route.decorator.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
-import { PRINCIPAL_ID } from '../auth/dto/keys.dto.js';
+import { PRINCIPAL_ID } from '../auth/principal.types.js';
 import { MemberListResponse, MemberRemovedResponse, MemberResponse, SetMemberRequest } from './dto/members.dto.js';
 import { WorkspaceMembers } from './workspace-members.service.js';
 

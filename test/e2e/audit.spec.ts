@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { Outbox } from '../../src/core/database/outbox.js';
 import { UnitOfWork } from '../../src/core/database/unit-of-work.js';
 import { BrowserLogins } from '../../src/auth/browser-logins.service.js';
-import { TestApp } from '../support/app.js';
+import { type Answer, TestApp } from '../support/app.js';
 import { DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { agentToken, giveKey, setMember } from '../support/principals.js';
@@ -204,7 +204,7 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
     const socket = await WsClient.connect(app.url, { key: app.key });
     const { data } = await socket.request({ type: 'session.create', runtime: 'external' });
     await socket.request({ type: 'session.stop', sessionId: data.session.id });
-    socket.close();
+    await socket.close();
     const code = app.get(BrowserLogins).newCode();
     const login = await app.call('GET', `/api/login?code=${code}`, { key: null, headers: { 'x-request-id': 'login-of-a-browser' } });
     expect(login.status).toBe(303);
@@ -236,10 +236,10 @@ describe.each(DIALECTS)('the audit on %s', (dialect) => {
     const pages = async (query: string): Promise<any[][]> => {
       const all: any[][] = [];
       for (let after: string | null = start; after;) {
-        const { status, body } = await app.call('GET', `/api/audit?after=${after}${query}`);
-        expect(status).toBe(200);
-        all.push(body.items);
-        after = body.nextCursor;
+        const page: Answer = await app.call('GET', `/api/audit?after=${after}${query}`);
+        expect(page.status).toBe(200);
+        all.push(page.body.items);
+        after = page.body.nextCursor;
       }
       return all;
     };

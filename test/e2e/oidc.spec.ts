@@ -46,7 +46,7 @@ describe.each(DIALECTS)('tokens of an identity provider on %s', (dialect) => {
     const { body: session } = await app.call('POST', '/api/sessions', { key, body: { runtime: 'external', workspaceId: id } });
     expect(session).toMatchObject({ ownerId: 'oidc:auth0|grace' });
     expect(await status('GET', '/api/audit')).toBe(403);
-    expect(await status('GET', '/metrics')).toBe(404);
+    expect(await status('GET', '/api/metrics')).toBe(403);
     await app.call('DELETE', `/api/workspaces/${id}/members/${encodeURIComponent('oidc:auth0|grace')}`);
     expect(await status('GET', `/api/sessions/${session.id}`)).toBe(404);
   });

@@ -27,14 +27,13 @@ const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
   getHealth: 'a supervisor asks it and has no key; it tells version and uptime',
   getReadiness: 'as getHealth',
   login: 'its code is the credential: of one use, for 15 minutes',
-  getAsyncApi: 'what the frames are is the same for everybody; it tells nothing of this installation',
 };
 
 /** Every route beside those of the document, and why it is public. */
 const BESIDE: readonly (readonly [RegExp, string])[] = [
   [/^\/api\/docs(\/.*)?$/, 'the page that shows the document; it holds no data, and asks with the key or cookie of its reader'],
   [/^\/api\/docs-(json|yaml)$/, 'the document, as the page offers it'],
-  [/^\/api\/openapi\.json$/, 'what the routes are is the same for everybody; it tells nothing of this installation'],
+  [/^\/api\/(openapi|asyncapi)\.json$/, 'what the routes and frames are is the same for everybody; it tells nothing of this installation'],
 ];
 
 /** Ways to write a path. `isSame`: it is the route; the others are none, or ask for the same. */
@@ -370,18 +369,18 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
 
   it('carries out every frame for those who may', async () => {
     const wrong: string[] = [];
-    const client = await WsClient.connect(counted.url, { key: counted.app.key });
     for (const { type, forms } of frames.filter((frame) => frame.type !== 'auth'))
       for (const form of forms) {
         cells += 1;
+        const client = await WsClient.connect(counted.url, { key: counted.app.key });
         const { result, ran } = await counted.during(async () => client.request(frameOf(type, form, await newTarget())));
         const isRefusal =
           result.type === 'error' &&
           ['unauthenticated', 'forbidden', 'invalid_input', 'session_not_found', 'workspace_not_found'].includes(result.code);
         if (isRefusal || ran.filter((each) => each === `frame ${type}`).length !== 1)
           wrong.push(`${type}: ${JSON.stringify(result)}; ran ${ran.join()}`);
+        await client.close();
       }
-    await client.close();
     expect(wrong).toEqual([]);
   });
 

@@ -38,7 +38,7 @@ export class ServerProcess {
       Boolean,
       30_000,
     );
-    const key = readFileSync(join(environment.MUSTER_DATA_DIR ?? '', 'admin.key'), 'utf8').trim();
+    const key = environment.MUSTER_ADMIN_KEY ?? readFileSync(join(environment.MUSTER_DATA_DIR ?? '', 'admin.key'), 'utf8').trim();
     return new ServerProcess(child, url ?? '', key, output);
   }
 

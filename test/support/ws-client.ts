@@ -196,7 +196,14 @@ export class WsClient {
     if (this.options.isRecording ?? true) this.frames.push(frame);
     if (frame.type === 'events') this.takeEvents(frame);
     if (frame.type === 'feed') this.feedCursor = frame.cursor;
+    if (frame.type === 'access_withdrawn' && frame.sessionId !== undefined) this.forget(frame.sessionId);
     this.listeners.forEach((listener) => listener(frame));
+  }
+
+  /** Where it comes into sight again, it begins again. */
+  private forget(sessionId: string): void {
+    this.cursors.delete(sessionId);
+    this.seqs.delete(sessionId);
   }
 
   private takeEvents({ sessionId, prev, cursor, events }: Frame): void {

@@ -1,9 +1,6 @@
 import { IsArray, IsIn, IsInt, IsISO8601, Matches, Max, Min } from 'class-validator';
 import { IsText, Optional, QueryInt } from '../../core/http/validators.js';
-import { PERMISSIONS } from '../principal.types.js';
-
-/** `user:ada`, `service:ci`, `oidc:…`: letters, digits and . _ : @ | -, at most 128. */
-export const PRINCIPAL_ID = /^[A-Za-z0-9][A-Za-z0-9._:@|/-]{0,127}$/;
+import { PERMISSIONS, PRINCIPAL_ID } from '../principal.types.js';
 
 /** A key to give out. */
 export class CreateKeyRequest {

@@ -1,7 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { Request, Response } from 'express';
 import helmet from 'helmet';
 import { VERSION } from '../version.js';
 
@@ -43,8 +42,10 @@ export function setUpApiDocuments(app: NestExpressApplication, asyncApi: () => o
   });
   app.use('/api/docs', policy);
   let frames: string | undefined;
-  app.use('/api/asyncapi.json', (_request: Request, response: Response) => {
-    response.type('application/json').send((frames ??= JSON.stringify(asyncApi())));
+  const adapter = app.getHttpAdapter();
+  adapter.get('/api/asyncapi.json', (_request, response) => {
+    adapter.setHeader(response, 'Content-Type', 'application/json; charset=utf-8');
+    adapter.reply(response, (frames ??= JSON.stringify(asyncApi())));
   });
   let document: OpenAPIObject | undefined;
   const factory = () => (document ??= openApiDocument(app));

@@ -34,10 +34,7 @@ export class FeedStreams {
   ) {}
 
   /** @throws WorkspaceNotFoundError, ResyncRequiredError */
-  async prepare(
-    principal: Principal,
-    { after = BEGINNING, workspaceId }: { after?: Cursor; workspaceId?: string },
-  ): Promise<PreparedFeed> {
+  async prepare(principal: Principal, { after = BEGINNING, workspaceId }: { after?: Cursor; workspaceId?: string }): Promise<PreparedFeed> {
     if (workspaceId !== undefined) await this.workspaces.getVisible(principal, workspaceId);
     const head = await this.outbox.head();
     this.feed.assertReadable(head, after);
