@@ -1,4 +1,5 @@
 /** What another Nest application may use: see docs/embedding.md. */
+export { Authenticator } from './auth/authenticator.service.js';
 export { SYSTEM } from './auth/principal.types.js';
 export type { Principal } from './auth/principal.types.js';
 export type { DomainEvent, DomainEventMap, DomainEventName } from './core/event-bus/domain-event.types.js';

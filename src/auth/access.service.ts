@@ -26,7 +26,21 @@ export class Access {
 
   visibilityOf(principal: Principal): Visibility {
     if (isAdmin(principal)) return { all: true };
-    return { all: false, ownerId: principal.id, workspaceIds: [...(principal.roles?.keys() ?? [])], sessionId: principal.sessionId };
+    return {
+      all: false,
+      ownerId: principal.workspaceLimit ? null : principal.id,
+      workspaceIds: [...(principal.roles?.keys() ?? [])],
+      sessionId: principal.sessionId,
+    };
+  }
+
+  /** For what is made outside of any workspace. @throws ForbiddenError where the credential is limited to workspaces */
+  assertUnlimited({ workspaceLimit }: Principal): void {
+    if (!workspaceLimit) return;
+    throw new ForbiddenError('This key reaches its workspaces only.', {
+      remedy: 'Do it in one of them, or use a key that is not limited to workspaces.',
+      context: { workspaceIds: workspaceLimit },
+    });
   }
 
   /**
@@ -37,7 +51,7 @@ export class Access {
   assertRole(principal: Principal, subject: Visible, role: WorkspaceRole): void {
     if (isAdmin(principal) || (principal.kind === 'agent' && principal.sessionId === subject.sessionId)) return;
     if (subject.workspaceId === null) {
-      if (subject.ownerId === principal.id) return;
+      if (subject.ownerId === principal.id && !principal.workspaceLimit) return;
       throw new ForbiddenError('This belongs to somebody else.');
     }
     const own = principal.roles?.get(subject.workspaceId);

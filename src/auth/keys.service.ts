@@ -85,6 +85,11 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
         remedy: 'Name a principal, as in "user:ada" or "service:ci"; or ask for kind "admin".',
         issues: [{ path: 'principalId', message: 'needed' }],
       });
+    if (kind === 'admin' && workspaceIds !== null)
+      throw new InvalidInputError('workspaceIds: an admin key reaches every workspace.', {
+        remedy: 'Leave them out, or give a personal or service key.',
+        issues: [{ path: 'workspaceIds', message: 'not for admin keys' }],
+      });
     const workspaceLimit = limitOf(by, workspaceIds);
     return this.unit.run(async (work) => {
       const given = await this.give(kind, {
@@ -113,9 +118,13 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
     return { ...key, revokedAt };
   }
 
-  /** A new secret with the same reach; the old one goes on for `overlapS` seconds. @throws KeyNotFoundError */
+  /**
+   * A new secret with the same reach; the old one goes on for `overlapS` seconds.
+   * @throws KeyNotFoundError, ForbiddenError where the old key reaches further than the one that asks: the answer is a key like it
+   */
   async rotate(by: Principal, id: string, overlapS: number): Promise<GivenKey> {
     const old = await this.own(by, id);
+    assertNoWider(by, old);
     const endsAt = new Date(this.clock.nowMs() + overlapS * 1_000).toISOString();
     return this.unit.run(async (work) => {
       const { kind, principalId, name, scopes, workspaceIds, expiresAt } = old;
@@ -214,6 +223,14 @@ function timeOf(text: string): string {
 }
 
 const managedKind = (kind: string): KeyKind => (kind === 'admin' || kind === 'service' ? kind : 'personal');
+
+/** @throws ForbiddenError where `key` reaches further than what `by` came with */
+function assertNoWider({ permissions, workspaceLimit }: Principal, { scopes, workspaceIds }: ApiKeyEntity): void {
+  const isWiderIn = (own: readonly string[] | undefined, other: readonly string[] | null): boolean =>
+    own !== undefined && (other === null || other.some((each) => !own.includes(each)));
+  if (!isWiderIn(permissions, scopes.length > 0 ? scopes : null) && !isWiderIn(workspaceLimit, workspaceIds)) return;
+  throw new ForbiddenError('That key reaches further than yours.', { remedy: 'Rotate it with itself, or with a key that reaches as far.' });
+}
 
 /** A key that is limited to workspaces makes keys for none but these. @throws ForbiddenError */
 function limitOf({ workspaceLimit }: Principal, wanted: readonly string[] | null): readonly string[] | null {

@@ -40,7 +40,7 @@ export interface Principal {
   readonly validUntil?: string;
   /** What its credential is limited to; absent: everything its kind may do. */
   readonly permissions?: readonly Permission[];
-  /** The only workspaces its credential reaches; absent: all it is a member of. */
+  /** The only workspaces its credential reaches, and nothing outside of them; absent: all it is a member of, and what is its own. */
   readonly workspaceLimit?: readonly string[];
   /** Its role in each workspace it may enter, as of its authentication. */
   readonly roles?: ReadonlyMap<string, WorkspaceRole>;
@@ -51,11 +51,12 @@ export const SYSTEM: Principal = { id: 'system', kind: 'system', name: 'Muster' 
 
 /**
  * Which rows a principal may see; every list, count, feed and stream is filtered by it. `sessionId` narrows to one session; otherwise
- * what belongs to one of `workspaceIds`, and what belongs to no workspace but to oneself.
+ * what belongs to one of `workspaceIds`, and what belongs to no workspace but to oneself. `ownerId` is null where the credential does
+ * not reach outside of workspaces.
  */
 export type Visibility =
   | { readonly all: true }
-  | { readonly all: false; readonly ownerId: string; readonly workspaceIds: readonly string[]; readonly sessionId?: string };
+  | { readonly all: false; readonly ownerId: string | null; readonly workspaceIds: readonly string[]; readonly sessionId?: string };
 
 /** What is asked of a visibility: the owner and workspace of a thing, and the session it belongs to. */
 export interface Visible {

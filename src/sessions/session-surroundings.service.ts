@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AgentsService } from '../agents/agents.service.js';
+import { Access } from '../auth/access.service.js';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
 import { PathRules } from '../workspaces/path-rules.js';
@@ -19,6 +20,7 @@ export class SessionSurroundings {
     private readonly agents: AgentsService,
     private readonly workspaces: WorkspacesService,
     private readonly paths: PathRules,
+    private readonly access: Access,
   ) {}
 
   /** @throws UnknownAgentError */
@@ -32,7 +34,7 @@ export class SessionSurroundings {
     return this.workspaces.lock(id);
   }
 
-  /** @throws WorkspaceNotFoundError, PathError, InvalidInputError where neither or both are given */
+  /** @throws WorkspaceNotFoundError, ForbiddenError, PathError, InvalidInputError where neither or both are given */
   async place(principal: Principal, { workspaceId, projectDir }: CreateSessionRequest, isExternal: boolean): Promise<Place> {
     if (workspaceId !== undefined) {
       const workspace = await this.workspaces.getFor(principal, workspaceId, 'editor');
@@ -42,6 +44,7 @@ export class SessionSurroundings {
         });
       return { workspaceId: workspace.id, projectDir: projectDir ?? workspace.path };
     }
+    this.access.assertUnlimited(principal);
     // A reporter's directory may be on another machine: it is only shown, never entered.
     if (isExternal) return { workspaceId: null, projectDir: projectDir ?? '' };
     if (projectDir === undefined)
@@ -49,6 +52,8 @@ export class SessionSurroundings {
         remedy: 'Give workspaceId, or projectDir.',
         issues: [{ path: 'workspaceId', message: 'workspaceId or projectDir is needed' }],
       });
-    return { workspaceId: null, projectDir: await this.paths.resolveDirectory(projectDir) };
+    const real = await this.paths.resolveDirectory(projectDir);
+    await this.workspaces.assertMayWorkIn(principal, real);
+    return { workspaceId: null, projectDir: real };
   }
 }

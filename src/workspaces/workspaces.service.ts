@@ -69,7 +69,17 @@ export class WorkspacesService {
     return this.workspaces.list({ q }, this.access.visibilityOf(principal), { sort, cursor, limit, total });
   }
 
-  /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, WorkspaceExistsError */
+  /**
+   * Whether somebody may start something in this directory, or make it a workspace: the files of a workspace, whichever way they are
+   * named, are its editors' only. `real` is what {@link PathRules.resolveDirectory} gave.
+   * @throws ForbiddenError where it lies in a workspace, or around one, that it does not reach as an editor
+   */
+  async assertMayWorkIn(principal: Principal, real: string): Promise<void> {
+    for (const { id, ownerId, path } of await this.workspaces.findAround(real))
+      if (path !== real || !isAdmin(principal)) this.access.assertRole(principal, { ownerId, workspaceId: id, sessionId: null }, 'editor');
+  }
+
+  /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, ForbiddenError, WorkspaceExistsError */
   async create(principal: Principal, { path, name, maxActiveSessions, metadata }: CreateWorkspaceRequest): Promise<WorkspaceEntity> {
     const real = await this.paths.resolveDirectory(path);
     const now = this.clock.nowIso();
