@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { ForbiddenError } from './auth.errors.js';
-import { PERMISSIONS, type Permission, type Principal, type Visibility, type Visible, WORKSPACE_ROLES, type WorkspaceRole } from './principal.types.js';
+import {
+  PERMISSIONS,
+  type Permission,
+  type Principal,
+  type Visibility,
+  type Visible,
+  WORKSPACE_ROLES,
+  type WorkspaceRole,
+} from './principal.types.js';
 
 /** What an agent may do, and within its own session only. */
 const AGENT_PERMISSIONS: readonly Permission[] = ['public', 'self:read', 'sessions:read', 'events:append'];

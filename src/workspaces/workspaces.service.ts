@@ -75,13 +75,18 @@ export class WorkspacesService {
    * @throws ForbiddenError where it lies in a workspace, or around one, that it does not reach as an editor
    */
   async assertMayWorkIn(principal: Principal, real: string): Promise<void> {
-    for (const { id, ownerId, path } of await this.workspaces.findAround(real))
-      if (path !== real || !isAdmin(principal)) this.access.assertRole(principal, { ownerId, workspaceId: id, sessionId: null }, 'editor');
+    this.assertEditorOf(principal, await this.workspaces.findAround(real));
   }
 
   /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, ForbiddenError, WorkspaceExistsError */
   async create(principal: Principal, { path, name, maxActiveSessions, metadata }: CreateWorkspaceRequest): Promise<WorkspaceEntity> {
+    this.access.assertUnlimited(principal);
     const real = await this.paths.resolveDirectory(path);
+    const around = await this.workspaces.findAround(real);
+    this.assertEditorOf(
+      principal,
+      around.filter((other) => other.path !== real),
+    );
     const now = this.clock.nowIso();
     const workspace: WorkspaceEntity = {
       id: newId(),
@@ -141,6 +146,10 @@ export class WorkspacesService {
       const { name, path } = workspace;
       work.emit('workspace.deleted', subjectOf(workspace, principal), { workspaceId: id, name, path });
     });
+  }
+
+  private assertEditorOf(principal: Principal, workspaces: readonly WorkspaceEntity[]): void {
+    for (const { id, ownerId } of workspaces) this.access.assertRole(principal, { ownerId, workspaceId: id, sessionId: null }, 'editor');
   }
 
   private async existsError(principal: Principal, path: string): Promise<WorkspaceExistsError> {

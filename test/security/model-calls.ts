@@ -30,7 +30,13 @@ export class CallMaker {
     private readonly directories: readonly string[],
   ) {}
 
+  /** Refusals are many among random calls: half of them are drawn anew. */
   next(): Call {
+    const call = this.draw();
+    return call.verdict.status >= 400 && this.chance(0.5) ? this.draw() : call;
+  }
+
+  private draw(): Call {
     const key = this.caller();
     const makers: readonly (readonly [number, (key: ModelKey) => Call])[] = [
       [18, (by) => this.append(by)],
@@ -48,7 +54,8 @@ export class CallMaker {
       [3, (by) => this.readWorkspace(by)],
       [4, (by) => this.createWorkspace(by)],
       [3, (by) => this.patchWorkspace(by)],
-      [4, (by) => this.deleteWorkspace(by)],
+      [5, (by) => this.deleteWorkspace(by)],
+      [6, (by) => this.emptyWorkspace(by)],
       [6, (by) => this.createKey(by)],
       [4, (by) => this.revokeKey(by)],
       [4, (by) => this.rotateKey(by)],
@@ -213,6 +220,14 @@ export class CallMaker {
   private deleteWorkspace(key: ModelKey): Call {
     const id = this.workspace();
     return this.call(key, 'DELETE', `/api/workspaces/${id}`, this.model.deleteWorkspace(key, id));
+  }
+
+  /** Stops what keeps a workspace from being deleted. */
+  private emptyWorkspace(key: ModelKey): Call {
+    const [workspaceId] = this.model.workspaces.keys();
+    const live = [...this.model.sessions.values()].find((each) => each.workspaceId === workspaceId && each.isLive);
+    if (!live) return this.deleteWorkspace(key);
+    return this.call(key, 'POST', `/api/sessions/${live.id}/stop`, this.model.stop(key, live.id));
   }
 
   private createKey(key: ModelKey): Call {

@@ -14,6 +14,7 @@ import { rawUpgrade } from './raw-request.js';
 const CALLS = (process.env.MUSTER_TEST_FULL === '1' ? 10_000 : 2_000) / DIALECTS.length;
 const MAX_WATCHERS = 5;
 
+const STATS = new Map<string, number>();
 interface Outcome {
   readonly status: number;
   readonly code?: string;
@@ -137,12 +138,13 @@ class World {
     await this.take(call, call.frame !== undefined && this.calls.chance(0.4));
     for (const [index, watcher] of this.watchers.entries()) {
       const was = before[index];
-      if (was) await watcher.check(was);
+      if (was) await watcher.check(was).catch((error: unknown) => this.differ(String(error)));
     }
     for (const watcher of this.watchers.filter(({ client }) => client.closed)) this.watchers.splice(this.watchers.indexOf(watcher), 1);
     await this.compareViews(call.key);
     await this.compareViews(this.calls.caller());
-    if (this.counted.calls % 25 === 0) for (const watcher of this.watchers) await watcher.caughtUp();
+    if (this.counted.calls % 25 === 0)
+      for (const watcher of this.watchers) await watcher.caughtUp().catch((error: unknown) => this.differ(String(error)));
   }
 
   async close(): Promise<void> {
@@ -160,6 +162,15 @@ class World {
     this.counted.calls += 1;
     this.counted.refused += outcome.status >= 400 ? 1 : 0;
     this.counted.overSocket += overSocket ? 1 : 0;
+    if (process.env.MODEL_STATS) {
+      const k = `${call.method} ${
+        call.path
+          .replace(/[0-9a-f-]{36}|ext:[^/]+/g, ':id')
+          .replace(/members\/.*/, 'members/:m')
+          .split('?')[0]
+      } ${outcome.status} ${outcome.code ?? ''}`;
+      STATS.set(k, (STATS.get(k) ?? 0) + 1);
+    }
     const isSame = outcome.status === verdict.status && (verdict.code === undefined || outcome.code === verdict.code);
     if (!isSame) this.differ(`expected ${verdict.status} ${verdict.code ?? ''}, was ${outcome.status} ${JSON.stringify(outcome.body)}`);
     const complaint = verdict.check?.(outcome.body);
@@ -353,6 +364,13 @@ describe.each(DIALECTS)('an independent model of who may do and see what, on %s'
       await world.close();
     }
     process.stdout.write(`access model on ${dialect}, seed ${SEED}: ${JSON.stringify(world.counted)}\n`);
+    if (process.env.MODEL_STATS)
+      process.stdout.write(
+        [...STATS]
+          .sort()
+          .map(([k, n]) => `${n} ${k}`)
+          .join('\n') + '\n',
+      );
     // A run in which everything is refused, or nothing, says little.
     expect(world.counted.refused).toBeGreaterThan(CALLS / 10);
     expect(world.counted.refused).toBeLessThan((CALLS * 9) / 10);

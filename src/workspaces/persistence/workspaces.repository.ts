@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Brackets, type SelectQueryBuilder } from 'typeorm';
+import { Brackets, In, type SelectQueryBuilder } from 'typeorm';
 import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { forUpdate } from '../../core/database/dialect.js';
@@ -54,6 +54,21 @@ export class WorkspacesRepository {
 
   findByPath(path: string): Promise<WorkspaceEntity | null> {
     return this.db.reading(WorkspaceEntity).findOneBy({ path });
+  }
+
+  /** Those whose directory is this one, lies above it, or below. */
+  async findAround(path: string): Promise<WorkspaceEntity[]> {
+    const above = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/') || '/');
+    const below = path === '/' ? '/' : `${path}/`;
+    const found = await this.db
+      .reading(WorkspaceEntity)
+      .createQueryBuilder('w')
+      .where({ path: In([path, ...above]) })
+      .orWhere("w.path like :below escape '!'", { below: `${below.replace(/[!%_]/g, '!$&')}%` })
+      .orderBy('w.id')
+      .getMany();
+    // SQLite's like takes a for A.
+    return found.filter((each) => each.path === path || above.includes(each.path) || each.path.startsWith(below));
   }
 
   findVisible(id: string, visibility: Visibility): Promise<WorkspaceEntity | null> {
