@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from '../core/clock.js';
@@ -52,7 +53,7 @@ export class AgentLocator {
 
   private async ask(profile: AgentProfile, program: string, args: readonly string[]): Promise<string | null> {
     const outcome = await runProgram(
-      { program, args, cwd: tmpdir(), env: this.environmentOf(profile) },
+      { program, args, cwd: realpathSync(tmpdir()), env: this.environmentOf(profile) },
       { timeoutMs: VERSION_TIMEOUT_MS },
     ).catch((error: unknown) => {
       this.logger.debug({ msg: 'an agent could not be asked for its version', agent: profile.name, err: error });

@@ -43,7 +43,9 @@ export class CsrfTokenError extends DomainError {
   readonly code = 'csrf_token';
   readonly kind = 'forbidden';
   constructor() {
-    super('The CSRF token is missing or wrong.', { remedy: 'Send the value of the cookie muster_csrf (also in GET /api/me) as X-CSRF-Token.' });
+    super('The CSRF token is missing or wrong.', {
+      remedy: 'Send the value of the cookie muster_csrf (also in GET /api/me) as X-CSRF-Token.',
+    });
   }
 }
 

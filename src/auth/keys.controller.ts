@@ -50,10 +50,20 @@ export class KeysController {
     id: 'createKey',
     summary: 'Give a key; its secret is shown this once',
     permission: 'keys:manage',
-    body: { type: CreateKeyRequest, examples: { 'for a person': { name: 'my laptop', principalId: 'user:ada' }, 'for a program': { kind: 'service', name: 'ci', principalId: 'service:ci', scopes: ['sessions:read'] } } },
+    body: {
+      type: CreateKeyRequest,
+      examples: {
+        'for a person': { name: 'my laptop', principalId: 'user:ada' },
+        'for a program': { kind: 'service', name: 'ci', principalId: 'service:ci', scopes: ['sessions:read'] },
+      },
+    },
     response: { status: 201, type: GivenKeyResponse, example: { ...KEY_EXAMPLE, secret: 'mst_pat_…' } },
   })
-  async create(@CurrentPrincipal() principal: Principal, @Body() request: CreateKeyRequest, @Res({ passthrough: true }) response: Response): Promise<GivenKeyResponse> {
+  async create(
+    @CurrentPrincipal() principal: Principal,
+    @Body() request: CreateKeyRequest,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<GivenKeyResponse> {
     response.setHeader('Cache-Control', 'no-store');
     return GivenKeyResponse.ofGiven(await this.keys.create(principal, request));
   }

@@ -194,9 +194,18 @@ describe.each(DIALECTS)('Access that is withdrawn on %s', (dialect) => {
     });
     open.push({ close: unsubscribe });
     let isOver = false;
+    let written = 0;
     const writers = sessions.map(async (sessionId) => {
-      for (let n = 0; !isOver; n++)
-        await app.call('POST', `/api/sessions/${sessionId}/events`, { body: { events: [log(`${n}`), log(`${n}`), log(`${n}`)] } });
+      for (; !isOver; written++)
+        await app.call('POST', `/api/sessions/${sessionId}/events`, { body: { events: [log('a'), log('b'), log('c')] } });
+    });
+    // As if the look-up took long: much is written meanwhile.
+    const authenticator = app.get(Authenticator);
+    const look = authenticator.refreshed.bind(authenticator);
+    jest.spyOn(authenticator, 'refreshed').mockImplementation(async (principal) => {
+      const from = written;
+      await eventually(() => written > from + 9);
+      return look(principal);
     });
     for (let round = 0; round < 6; round++) {
       await setMember(app, w, ada.id, 'viewer');

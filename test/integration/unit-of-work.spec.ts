@@ -127,7 +127,8 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
   it('feeds a listener that fails again, in order, and moves its cursor only past what it has done', async () => {
     const from = recorder.heard.length;
     recorder.failuresLeft = 2;
-    for (const id of ['one', 'two']) await unit.run(async (work) => work.emit('workspace.created', subject, { workspaceId: id, name: id, path: '/p' }));
+    for (const id of ['one', 'two'])
+      await unit.run(async (work) => work.emit('workspace.created', subject, { workspaceId: id, name: id, path: '/p' }));
     await eventually(
       () => recorder.heard.length,
       (count) => count === from + 2,

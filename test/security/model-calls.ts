@@ -30,10 +30,11 @@ export class CallMaker {
     private readonly directories: readonly string[],
   ) {}
 
-  /** Refusals are many among random calls: half of them are drawn anew. */
+  /** Refusals are many among random calls: most of them are drawn anew. */
   next(): Call {
-    const call = this.draw();
-    return call.verdict.status >= 400 && this.chance(0.5) ? this.draw() : call;
+    let call = this.draw();
+    for (let again = 0; again < 3 && call.verdict.status >= 400 && this.chance(0.7); again += 1) call = this.draw();
+    return call;
   }
 
   private draw(): Call {

@@ -29,8 +29,36 @@ export class KeyResponse {
   createdAt: string;
 
   static of(key: ApiKeyEntity): KeyResponse {
-    const { id, kind, name, prefix, principalId, scopes, workspaceIds, createdBy, rotatedFromId, expiresAt, lastUsedAt, revokedAt, createdAt } = key;
-    return { id, kind, name, prefix, principalId, scopes, workspaceIds, createdBy, rotatedFromId, expiresAt, lastUsedAt, revokedAt, createdAt };
+    const {
+      id,
+      kind,
+      name,
+      prefix,
+      principalId,
+      scopes,
+      workspaceIds,
+      createdBy,
+      rotatedFromId,
+      expiresAt,
+      lastUsedAt,
+      revokedAt,
+      createdAt,
+    } = key;
+    return {
+      id,
+      kind,
+      name,
+      prefix,
+      principalId,
+      scopes,
+      workspaceIds,
+      createdBy,
+      rotatedFromId,
+      expiresAt,
+      lastUsedAt,
+      revokedAt,
+      createdAt,
+    };
   }
 }
 

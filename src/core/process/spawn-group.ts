@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { errnoOf, type ProcessIdentity, readStat } from './proc-stat.js';
 
@@ -6,6 +7,7 @@ export interface SpawnRequest {
   /** Absolute path of the program. */
   readonly program: string;
   readonly args: readonly string[];
+  /** Its real path: what is reached through a link is refused with `ELOOP`, also where the link was put there just now. */
   readonly cwd: string;
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
@@ -40,7 +42,9 @@ export class SpawnError extends Error {
 /** Starts a program without a shell. @throws SpawnError */
 export function spawnGroup({ program, args, cwd, env }: SpawnRequest): Promise<ProcessGroup> {
   return new Promise((resolve, reject) => {
-    const child = attempt(() => spawn(program, args, { cwd, env: { ...env }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] }));
+    const child = attempt(() =>
+      inDirectory(cwd, (held) => spawn(program, args, { cwd: held, env: { ...env }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })),
+    );
     if (child instanceof SpawnError) return reject(child);
     const exited = new Promise<Exit>((ended) => child.once('exit', (code, signal) => ended({ code, signal })));
     child.once('error', (error) => reject(spawnErrorOf(error)));
@@ -54,6 +58,21 @@ export function spawnGroup({ program, args, cwd, env }: SpawnRequest): Promise<P
       resolve({ pid, startedAt, stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited });
     });
   });
+}
+
+/**
+ * Holds a directory open while `start` runs, so that nobody can exchange it between the look at it and the child's `chdir(2)`:
+ * the child, which still has our descriptors then, enters what was looked at.
+ */
+function inDirectory<T>(real: string, start: (held: string) => T): T {
+  const descriptor = openSync(real, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const held = `/proc/self/fd/${descriptor}`;
+    if (readlinkSync(held) !== real) throw Object.assign(new Error(`${real} is reached through a link`), { code: 'ELOOP' });
+    return start(held);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function attempt(start: () => ChildProcessWithoutNullStreams): ChildProcessWithoutNullStreams | SpawnError {
