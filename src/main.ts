@@ -9,8 +9,9 @@ async function main(): Promise<void> {
   const logger = new PinoLogger(new MusterConfig(environment).logLevel);
   Logger.overrideLogger(logger);
   const server = await startServer(environment, logger);
-  process.stdout.write(`${server.greeting()}\n`);
+  // Whoever waits for the greeting may stop us the moment it comes.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(server, logger));
+  process.stdout.write(`${server.greeting()}\n`);
 }
 
 let isStopping = false;
