@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UpgradeDoor } from '../../src/core/websocket/upgrade-door.service.js';
 import { PERMISSIONS } from '../../src/auth/principal.types.js';
+import { Commands } from '../../src/realtime/gateway/commands.service.js';
 import { DIALECTS } from '../support/databases.js';
 import { giveKey, setMember } from '../support/principals.js';
 import { WsClient } from '../support/ws-client.js';
@@ -135,12 +136,14 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     return { answer, ran, units };
   }
 
-  it('has every handler in the document, behind the guard, with a permission that there is', () => {
+  it('has every handler and frame in the documents, behind the guard, with a permission that there is', () => {
     const documented = routes.map(({ method, template, permission }) => `${method} ${template} ${permission}`).sort();
     expect(counted.handlers.map(({ method, path, permission }) => `${method} ${path} ${permission}`).sort()).toEqual(documented);
     expect(counted.handlers.filter(({ isGuarded }) => !isGuarded)).toEqual([]);
     expect(routes.filter(({ permission }) => !PERMISSIONS.some((each) => each === permission))).toEqual([]);
     expect(routes.length).toBeGreaterThan(25);
+    expect(frames.map(({ type }) => type).sort()).toEqual(['auth', ...counted.app.get(Commands).types].sort());
+    expect(frames.filter(({ permission }) => !PERMISSIONS.some((each) => each === permission))).toEqual([]);
   });
 
   it('has no route beside the document that nobody gave a reason for', () => {
