@@ -31,6 +31,9 @@ export interface Appended {
   readonly duplicate: boolean;
 }
 
+/** What became of one draft of several: one that is refused does not refuse the others. */
+export type AppendResult = { readonly ok: true; readonly value: Appended } | { readonly ok: false; readonly error: Error };
+
 /** One event as the log holds it. `payload` is JSON text, `null` where retention trimmed it. */
 export interface StoredEvent {
   readonly sessionId: string;

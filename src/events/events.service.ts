@@ -5,8 +5,8 @@ import { InvalidInputError } from '../core/errors/domain.error.js';
 import { isPlainJson, NOT_PLAIN } from '../core/http/json-body.js';
 import { problemOf, type Problem } from '../core/errors/problem.js';
 import { ExternalSessions, isReportedMove } from '../sessions/external-sessions.service.js';
-import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionScope } from '../sessions/session-scope.service.js';
+import type { SessionBrief } from '../sessions/session.types.js';
 import { EventLog } from './event-log.service.js';
 import type { Appended, EventDraft } from './event-log.types.js';
 import { RESERVED_TYPES } from './event-payloads.types.js';
@@ -57,7 +57,7 @@ export class EventsService {
       throw new InvalidInputError(`A batch has 1 to ${MAX_BATCH} events, not ${items.length}.`, {
         issues: [{ path: 'events', message: `1 to ${MAX_BATCH} events` }],
       });
-    const session = await this.scope.findToEdit(principal, id);
+    const session = await this.scope.findToAppend(principal, id);
     const drafts = items.map((item) => attempt(() => draftOf(item, principal, session)));
     const outcomes: Outcome[] = [];
     let mayRest = session.status !== 'running';
@@ -81,7 +81,7 @@ export class EventsService {
   /** `mayRest`: the session may be idle or suspended by now; an event that is new wakes it. */
   private async appendRun(
     principal: Principal,
-    session: SessionEntity,
+    session: SessionBrief,
     run: readonly Attempt<EventDraft>[],
     mayRest: boolean,
   ): Promise<Outcome[]> {
@@ -95,7 +95,7 @@ export class EventsService {
   }
 }
 
-function draftOf(item: unknown, principal: Principal, session: SessionEntity): EventDraft {
+function draftOf(item: unknown, principal: Principal, session: SessionBrief): EventDraft {
   const result = itemSchema.safeParse(item);
   if (!result.success) {
     const issues = result.error.issues.slice(0, 20).map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
