@@ -16,6 +16,8 @@ export interface EventDraft {
   readonly occurredAt?: string;
   readonly nativeId?: string | null;
   readonly payload: object;
+  /** `payload` as JSON text, where it was made already. */
+  readonly text?: string;
 }
 
 /** A draft of a known type, checked by the compiler. */

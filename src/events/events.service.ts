@@ -16,10 +16,12 @@ const MAX_BATCH = 1_000;
 /** Characters of JSON a reporter may give for one event. */
 const MAX_EVENT_LENGTH = 256 * 1024;
 
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 const itemSchema = z.strictObject({
   id: z.string().optional(),
   type: z.string(),
-  payload: z.record(z.string(), z.unknown()),
+  payload: z.custom<Record<string, unknown>>(isRecord, 'must be an object'),
   occurredAt: z.string().optional(),
   turn: z.number().int().min(1).max(2_147_483_647).nullish(),
   nativeId: z.string().nullish(),
@@ -72,7 +74,13 @@ export class EventsService {
       }
       const end = drafts.findIndex((each, index) => index > at && each.ok && isReportedMove(each.value.type));
       const run = drafts.slice(at, end < 0 ? drafts.length : end);
-      outcomes.push(...(await this.appendRun(principal, session, run, mayRest)));
+      try {
+        outcomes.push(...(await this.appendRun(principal, session, run, mayRest)));
+      } catch (error) {
+        // What is stored is stored: only the rest is refused.
+        if (outcomes.length === 0) throw error;
+        outcomes.push(...run.map((each): Outcome => (each.ok ? { ok: false, error: asError(error) } : each)));
+      }
       at += run.length;
     }
     return outcomes;
@@ -111,12 +119,12 @@ function draftOf(item: unknown, principal: Principal, session: SessionBrief): Ev
       issues: [{ path: 'type', message: 'reserved' }],
     });
   if (!isPlainJson(payload)) throw new InvalidEventError(NOT_PLAIN);
-  const { length } = JSON.stringify(payload);
-  if (length > MAX_EVENT_LENGTH)
-    throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {
+  const text = JSON.stringify(payload);
+  if (text.length > MAX_EVENT_LENGTH)
+    throw new InvalidEventError(`The payload has ${text.length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {
       remedy: 'Split it, or refer to a file.',
     });
-  return { ...result.data, source: 'api', actor: principal.id };
+  return { ...result.data, text, source: 'api', actor: principal.id };
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };
