@@ -217,6 +217,11 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
         async () => void (await insert(`${prefix}-alone`)),
       );
       expect(await rowsOf(prefix)).toHaveLength(5);
+      await unit.around(
+        async () => expect(unit.run(() => insert(`${prefix}-alone`))).rejects.toThrow(),
+        async () => void (await insert(`${prefix}-after-a-failure`)),
+      );
+      expect(await rowsOf(prefix)).toHaveLength(6);
     });
 
     it('50 at once, half of which fail', async () => {

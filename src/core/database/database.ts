@@ -23,7 +23,10 @@ export class Database {
 
   /** The unit of work this call runs in, if it is still open. */
   get work(): Work | undefined {
-    return [this.current.getStore(), this.span.getStore()?.work].find((work) => work?.isOpen);
+    const own = this.current.getStore();
+    if (own?.isOpen) return own;
+    const joined = this.span.getStore()?.work;
+    return joined?.isOpen ? joined : undefined;
   }
 
   /** @throws Error (a fault of the code, not of a caller) outside of a unit of work. */
