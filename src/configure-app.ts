@@ -49,7 +49,16 @@ function corsOf(origins: readonly string[]): CorsOptionsDelegate<Request> {
   const allowed = {
     origin: [...origins],
     credentials: true,
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+    exposedHeaders: [
+      'ETag',
+      'Idempotency-Replayed',
+      'Location',
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+    ],
     maxAge: 600,
   };
   return (request, callback) => {

@@ -14,6 +14,8 @@ import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
+import { Idempotency } from './idempotency/idempotency.service.js';
+import { IdempotencyKeysRepository } from './idempotency/persistence/idempotency-keys.repository.js';
 import { NodeIdentity } from './node-identity.js';
 import { Shutdown } from './shutdown.js';
 
@@ -52,6 +54,7 @@ export class CoreModule implements OnApplicationShutdown {
       NodeIdentity,
       Database,
       EventBus,
+      Idempotency,
       Outbox,
       OutboxDispatcher,
       Refusals,
@@ -69,6 +72,8 @@ export class CoreModule implements OnApplicationShutdown {
         DatabaseLock,
         NodeIdentity,
         EventBus,
+        Idempotency,
+        IdempotencyKeysRepository,
         Outbox,
         OutboxDispatcher,
         Refusals,

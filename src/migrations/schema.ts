@@ -2,17 +2,20 @@ import { ApiKeyEntity } from '../auth/persistence/api-key.entity.js';
 import { WorkspaceMemberEntity } from '../auth/persistence/workspace-member.entity.js';
 import type { Schema } from '../core/database/data-source.js';
 import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
+import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
 import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
+import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
   entities: (dialect) => [
     ApiKeyEntity,
+    IdempotencyKeyEntity,
     InputEntity,
     ListenerCursorEntity,
     OpenBlockEntity,
@@ -27,5 +30,5 @@ export const schema: Schema = {
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000],
+  migrations: [Ground1795168800000, Access1795172400000, Idempotency1795258800000],
 };

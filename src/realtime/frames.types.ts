@@ -86,7 +86,13 @@ export const OUT_FRAMES = {
     })
     .describe('The connection is authenticated.'),
   reply: z
-    .strictObject({ type: z.literal('reply'), id: requestId.optional(), ok: z.literal(true), data: z.record(z.string(), z.unknown()) })
+    .strictObject({
+      type: z.literal('reply'),
+      id: requestId.optional(),
+      ok: z.literal(true),
+      replayed: z.literal(true).optional().describe('The answer to an earlier request with the same idempotencyKey.'),
+      data: z.record(z.string(), z.unknown()),
+    })
     .describe('A request was carried out.'),
   error: z
     .strictObject({

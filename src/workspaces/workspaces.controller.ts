@@ -25,6 +25,7 @@ export class WorkspacesController {
     description:
       'The directory must lie below an allowed root (MUSTER_WORKSPACE_ROOTS) once its links are resolved. Answers with `Location` and `ETag`.',
     permission: 'workspaces:write',
+    idempotent: 'plain',
     body: {
       type: CreateWorkspaceRequest,
       examples: {

@@ -1,8 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { deferred } from '../deferred.js';
 import { requestContext } from '../http/request-context.js';
 import { EventBus } from '../event-bus/event-bus.js';
 import { Database } from './database.js';
 import { Outbox } from './outbox.js';
+import { Span } from './span.js';
 import { Turns } from './turns.js';
 import { Work } from './work.js';
 
@@ -27,16 +29,65 @@ export class UnitOfWork {
   run<T>(body: (work: Work) => Promise<T>): Promise<T> {
     const open = this.db.work;
     if (open) return body(open);
-    const run = this.runAndAnnounce(body);
+    const span = this.db.span.getStore();
+    return span && !span.isOver ? span.turns.take(() => this.runIn(span, body)) : this.tracked(this.runAndAnnounce(body));
+  }
+
+  /**
+   * Runs `handler`; the first unit that it begins stays open until it has returned, later ones join, and `last` writes at the end: what
+   * the handler did, and what is kept of its result, are one transaction. Where it begins none, `last` has a unit of its own. Rejects
+   * with what the handler, `last` or the commit rejects with, and then nothing happened. From its first unit on the handler awaits
+   * nothing but the database, and nothing that comes of a commit: on SQLite everybody else waits, and so would it.
+   */
+  async around<T>(handler: () => Promise<T>, last: (result: T) => Promise<void>): Promise<T> {
+    const span = new Span();
+    try {
+      const result = await this.db.span.run(span, handler);
+      span.end.resolve(() => last(result));
+      await (span.unit ?? this.run(() => last(result)));
+      return result;
+    } catch (error) {
+      span.end.reject(error);
+      await span.unit?.catch(() => undefined);
+      throw error;
+    } finally {
+      span.isOver = true;
+    }
+  }
+
+  /** Resolves when no unit is under way. */
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private tracked<T>(run: Promise<T>): Promise<T> {
     this.running.add(run);
     const forget = () => void this.running.delete(run);
     run.then(forget, forget);
     return run;
   }
 
-  /** Resolves when no unit is under way. */
-  async settled(): Promise<void> {
-    while (this.running.size > 0) await Promise.allSettled(this.running);
+  /** Opens the unit of a span, or joins it. */
+  private runIn<T>(span: Span, body: (work: Work) => Promise<T>): Promise<T> {
+    const open = this.db.work;
+    if (open) return body(open);
+    const begun = deferred<T>();
+    const unit = this.tracked(
+      this.runAndAnnounce(async (work) => {
+        const result = await body(work);
+        span.work = work;
+        begun.resolve(result);
+        const last = await span.end.promise;
+        await last();
+      }),
+    );
+    span.unit = unit;
+    unit.catch((error: unknown) => {
+      // It was rolled back: the handler may begin another one.
+      span.unit = undefined;
+      begun.reject(error);
+    });
+    return begun.promise;
   }
 
   /** Announces after the turn is given back: a listener that writes would wait for itself. */
@@ -83,4 +134,4 @@ export class UnitOfWork {
 }
 
 /** Whoever hears of a commit does not act in its unit, nor for its request: what it begins may go on for long, and for others. */
-const outside = (db: Database, announce: () => void): void => requestContext.exit(() => db.current.exit(announce));
+const outside = (db: Database, announce: () => void): void => requestContext.exit(() => db.current.exit(() => db.span.exit(announce)));

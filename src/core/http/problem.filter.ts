@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injecta
 import type { Response } from 'express';
 import { DomainError, EdgeError } from '../errors/domain.error.js';
 import { problemOf } from '../errors/problem.js';
+import { ReplayedRefusalError } from '../idempotency/idempotency.errors.js';
 import { requestContext } from './request-context.js';
 
 /** Every failure of an HTTP request becomes `application/problem+json`. What is not a domain error is logged as ours. */
@@ -13,7 +14,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const error = asDomainError(thrown);
-    const requestId = requestContext.getStore()?.requestId;
+    const requestId = error instanceof ReplayedRefusalError ? error.requestId : requestContext.getStore()?.requestId;
     const problem = problemOf(error, requestId);
     if (problem.status >= 500 && !(error instanceof DomainError)) this.logger.error({ msg: 'a request failed', err: thrown, requestId });
     if (response.headersSent) {
