@@ -10,6 +10,7 @@ import { type Cursor, formatCursor } from './cursor.js';
 import type { Appended, CommittedEvents, EventDraft, Head, StoredEvent } from './event-log.types.js';
 import { prepareEvent, type PreparedEvent } from './event-preparation.js';
 import { EventConflictError, LogNotFoundError, LogOverloadedError, ResyncRequiredError, SessionEndedError } from './events.errors.js';
+import { BlobsStore } from './persistence/blobs.store.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 
 /** Events that may wait for a flush; past it an append is refused, with nothing of it written. */
@@ -54,6 +55,7 @@ export class EventLog implements OnModuleInit {
     private readonly db: Database,
     private readonly clock: Clock,
     private readonly shutdown: Shutdown,
+    private readonly blobs: BlobsStore,
   ) {}
 
   onModuleInit(): void {
@@ -145,6 +147,7 @@ export class EventLog implements OnModuleInit {
 
   async remove(work: Work, sessionId: string): Promise<void> {
     await this.store.remove(work, sessionId);
+    await this.blobs.remove(work, sessionId);
   }
 
   /** Hears what was committed, in this process, in order for each session; a hint: what is missed is in the log. */
@@ -273,6 +276,7 @@ export class EventLog implements OnModuleInit {
     if (fresh.length === 0 && !options.ends) return results;
     const ended = options.ends ?? (options.reopens ? false : head.ended);
     await this.store.insert(work, head, fresh, recordedAt, ended);
+    await this.blobs.store(work, sessionId, fresh);
     for (const project of this.projections) await project(work, sessionId, fresh);
     const committed: CommittedEvents = {
       sessionId,

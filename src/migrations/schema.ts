@@ -8,6 +8,7 @@ import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
+import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -27,5 +28,5 @@ export const schema: Schema = {
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000],
+  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000],
 };
