@@ -1,9 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../core/clock.js';
 import { Database } from '../core/database/database.js';
-import { UnitOfWork } from '../core/database/unit-of-work.js';
+import { outside, UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
-import { requestContext } from '../core/http/request-context.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
 import { type Cursor, formatCursor } from './cursor.js';
@@ -12,6 +11,7 @@ import { prepareEvent, type PreparedEvent } from './event-preparation.js';
 import { LogNotFoundError, ResyncRequiredError } from './events.errors.js';
 import { GroupFlush, type Waiting } from './group-flush.js';
 import { type KnownEvent, numberEvents } from './numbering.js';
+import { BlobsStore } from './persistence/blobs.store.js';
 import type { Growth } from './persistence/event-log.statements.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 
@@ -47,10 +47,11 @@ export class EventLog implements OnModuleInit {
     private readonly db: Database,
     private readonly clock: Clock,
     private readonly shutdown: Shutdown,
+    private readonly blobs: BlobsStore,
   ) {
     this.flush = new GroupFlush(
       // A flush is everybody's: it belongs to no unit, and to no request.
-      (group) => requestContext.exit(() => this.db.current.exit(() => this.unit.run((work) => this.writeGroup(work, group)))),
+      (group) => outside(this.db, () => this.unit.run((work) => this.writeGroup(work, group))),
       () => false,
     );
   }
@@ -146,6 +147,7 @@ export class EventLog implements OnModuleInit {
 
   async remove(work: Work, sessionId: string): Promise<void> {
     await this.store.remove(work, sessionId);
+    await this.blobs.remove(work, sessionId);
   }
 
   /** Hears what was committed, in this process, in order for each session; a hint: what is missed is in the log. */
@@ -192,6 +194,7 @@ export class EventLog implements OnModuleInit {
     }
     if (growths.length === 0) return results;
     await this.store.grow(work, growths, recordedAt);
+    await this.blobs.store(work, growths);
     for (const { head, fresh, ended } of growths) {
       for (const project of this.projections) await project(work, head.sessionId, fresh);
       work.afterCommit(() => this.tell(head, fresh, recordedAt, ended));

@@ -1,11 +1,12 @@
 import canonicalize from 'canonicalize';
 import { hash } from 'node:crypto';
 import { newId } from '../core/ids.js';
+import { type PreparedBlob, spill } from './blob-spill.js';
 import type { EventDraft, EventSource } from './event-log.types.js';
 import { isKnownType, PAYLOADS } from './event-payloads.types.js';
 import { InvalidEventError } from './events.errors.js';
 
-/** A draft that only lacks its number: payload checked, made text and hashed. */
+/** A draft that only lacks its number: payload checked, hashed as it came, and made text. */
 export interface PreparedEvent {
   readonly id: string;
   readonly type: string;
@@ -15,8 +16,10 @@ export interface PreparedEvent {
   readonly occurredAt: string;
   readonly nativeId: string | null;
   readonly hash: string;
+  /** JSON text, small enough for an event: what was large in it is in {@link blobs}. */
   readonly payload: string;
-  /** The payload as a value, for those who project it. */
+  readonly blobs: readonly PreparedBlob[];
+  /** The payload as a value, whole, for those who project it. */
   readonly value: Readonly<Record<string, unknown>>;
 }
 
@@ -49,7 +52,7 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
     occurredAt: draft.occurredAt === undefined ? nowIso : normalTime(draft.occurredAt),
     nativeId: draft.nativeId ?? null,
     hash: contentHash(draft.type, value),
-    payload: draft.text ?? JSON.stringify(value),
+    ...spill(value, draft.text ?? JSON.stringify(value), isKnownType(draft.type) ? Object.keys(PAYLOADS[draft.type].shape) : []),
     value,
   };
 }

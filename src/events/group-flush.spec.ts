@@ -16,6 +16,7 @@ const event = (id: string, length = 2): PreparedEvent => ({
   nativeId: null,
   hash: id,
   payload: 'x'.repeat(length),
+  blobs: [],
   value: {},
 });
 const events = (prefix: string, count: number, length?: number): PreparedEvent[] =>

@@ -5,7 +5,7 @@ import { LogOverloadedError } from './events.errors.js';
 /** What may wait for a flush; past it an append is refused, with nothing of it written. */
 export interface FlushLimits {
   readonly waitingEvents: number;
-  /** Characters of payload. */
+  /** Characters of payload, and bytes of what was taken out of it. */
   readonly waitingLength: number;
   /** Events that one transaction takes at most, so that a waiting caller is not held up by a flood of others. */
   readonly groupEvents: number;
@@ -58,7 +58,7 @@ export class GroupFlush {
 
   /** Resolves when the transaction with these is committed. @throws LogOverloadedError, or what the transaction failed with */
   add(sessionId: string, events: readonly PreparedEvent[]): Promise<AppendResult[]> {
-    const length = events.reduce((sum, { payload }) => sum + payload.length, 0);
+    const length = events.reduce((sum, { payload, blobs }) => blobs.reduce((all, { size }) => all + size, sum + payload.length), 0);
     const line = this.lines.get(sessionId) ?? { waiting: [], events: 0, length: 0 };
     this.assertRoom(line, events.length, length);
     this.lines.set(sessionId, line);

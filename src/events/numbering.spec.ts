@@ -13,6 +13,7 @@ const event = (id: string, hash = id): PreparedEvent => ({
   nativeId: null,
   hash,
   payload: '{}',
+  blobs: [],
   value: {},
 });
 const outcomes = (results: ReturnType<typeof numberEvents>['results']) =>
@@ -26,7 +27,12 @@ describe('numberEvents', () => {
   });
 
   it('gives what is stored its own number, and leaves no hole for it', () => {
-    const { results, fresh } = numberEvents(head, [event('a'), event('old'), event('b')], new Map([['old', { seq: 3, hash: 'old' }]]), true);
+    const { results, fresh } = numberEvents(
+      head,
+      [event('a'), event('old'), event('b')],
+      new Map([['old', { seq: 3, hash: 'old' }]]),
+      true,
+    );
     expect(outcomes(results)).toEqual(['8', '3 again', '9']);
     expect(fresh.map(({ id }) => id)).toEqual(['a', 'b']);
   });

@@ -9,6 +9,7 @@ import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
+import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
@@ -30,5 +31,5 @@ export const schema: Schema = {
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000, Idempotency1795258800000],
+  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000, Idempotency1795258800000],
 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EVENT_SOURCES } from '../events/event-log.types.js';
 import { isKnownType, type KnownEventType, PAYLOADS } from '../events/event-payloads.types.js';
+import { STORED_PAYLOADS } from '../events/stored-payloads.types.js';
 import { SESSION_STATUSES } from '../sessions/session.types.js';
 
 /** Every frame the server sends, on the WebSocket and (where `id` makes no sense) as SSE: the one source of types, AsyncAPI and tests. */
@@ -29,12 +30,17 @@ const eventBase = {
 };
 
 const knownTypes: KnownEventType[] = Object.keys(PAYLOADS).filter(isKnownType);
+const opaquePayload = z.record(z.string(), z.unknown());
 const knownEvent = (type: KnownEventType) =>
-  z.strictObject({ ...eventBase, type: z.literal(type), payload: PAYLOADS[type].nullable().describe('null where retention trimmed it.') });
+  z.strictObject({
+    ...eventBase,
+    type: z.literal(type),
+    payload: (STORED_PAYLOADS[type] ?? opaquePayload).nullable().describe('null where retention trimmed it.'),
+  });
 const opaqueEvent = z.strictObject({
   ...eventBase,
   type: text.regex(new RegExp(`^(?!(?:${knownTypes.join('|')})$)`)).describe('A type of somebody else: kept as it came.'),
-  payload: z.record(z.string(), z.unknown()).nullable(),
+  payload: opaquePayload.nullable(),
 });
 
 const knownEvents = knownTypes.map(knownEvent);

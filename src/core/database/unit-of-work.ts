@@ -134,4 +134,4 @@ export class UnitOfWork {
 }
 
 /** Whoever hears of a commit does not act in its unit, nor for its request: what it begins may go on for long, and for others. */
-const outside = (db: Database, announce: () => void): void => requestContext.exit(() => db.current.exit(() => db.span.exit(announce)));
+export const outside = <T>(db: Database, act: () => T): T => requestContext.exit(() => db.current.exit(() => db.span.exit(act)));

@@ -110,7 +110,7 @@ export class EventLogStore {
   }
 
   async remove(work: Work, sessionId: string): Promise<void> {
-    for (const name of ['session_events', 'open_blocks', 'session_blobs', 'session_heads'])
+    for (const name of ['session_events', 'open_blocks', 'session_heads'])
       await work.query(`delete from ${name} where session_id = ?`, [sessionId]);
   }
 
