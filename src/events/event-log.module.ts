@@ -1,9 +1,14 @@
 import { Module } from '@nestjs/common';
 import { EventLog } from './event-log.service.js';
+import { EventTrimming } from './event-trimming.service.js';
 import { OpenBlocks } from './open-blocks.service.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 import { OpenBlocksStore } from './persistence/open-blocks.store.js';
+import { TrimStore } from './persistence/trim.store.js';
 
 /** The log itself, without access rules: what other modules build on. */
-@Module({ providers: [EventLog, EventLogStore, OpenBlocks, OpenBlocksStore], exports: [EventLog, OpenBlocks] })
+@Module({
+  providers: [EventLog, EventLogStore, EventTrimming, OpenBlocks, OpenBlocksStore, TrimStore],
+  exports: [EventLog, EventTrimming, OpenBlocks],
+})
 export class EventLogModule {}

@@ -119,6 +119,7 @@ export class SessionLifecycle {
         stopReason: null,
         startedAt: this.clock.nowIso(),
         endedAt: null,
+        endedSeq: null,
       });
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
@@ -215,14 +216,15 @@ export class SessionLifecycle {
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    const [ended] = await this.log.appendIn(work, id, [
+      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
+    ]);
     await this.turns.updateTurn(id, turn, {
       state,
       stopReason: stopReason === undefined ? null : storable(stopReason, 128),
       endedAt: this.clock.nowIso(),
+      endedSeq: ended?.seq ?? null,
     });
-    await this.log.appendIn(work, id, [
-      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
-    ]);
   }
 }
 
