@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { EventLog } from './event-log.service.js';
 import { EventTrimming } from './event-trimming.service.js';
+import { LogRenumbering } from './log-renumbering.js';
 import { OpenBlocks } from './open-blocks.service.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 import { OpenBlocksStore } from './persistence/open-blocks.store.js';
@@ -8,7 +9,7 @@ import { TrimStore } from './persistence/trim.store.js';
 
 /** The log itself, without access rules: what other modules build on. */
 @Module({
-  providers: [EventLog, EventLogStore, EventTrimming, OpenBlocks, OpenBlocksStore, TrimStore],
+  providers: [EventLog, EventLogStore, EventTrimming, LogRenumbering, OpenBlocks, OpenBlocksStore, TrimStore],
   exports: [EventLog, EventTrimming, OpenBlocks],
 })
 export class EventLogModule {}
