@@ -75,6 +75,15 @@ export const VARIABLES = [
     describe: 'Most connections at a time from one address that is no trusted proxy; 0: no limit.',
     fallback: '1000',
   },
+  {
+    name: 'MUSTER_RETENTION_MAX_AGE_DAYS',
+    describe: 'Days after which what events hold is removed, in sessions whose workspace has no rule of its own. Absent: never.',
+  },
+  {
+    name: 'MUSTER_RETENTION_MAX_EVENTS',
+    describe: 'Events a session whose content is kept, in sessions whose workspace has no rule of its own. Absent: all.',
+  },
+  { name: 'MUSTER_RETENTION_INTERVAL_MS', describe: 'How often what is no longer kept is looked for.', fallback: '3600000' },
   { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
   { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
 ] as const satisfies readonly Variable[];

@@ -5,6 +5,7 @@ import { ConfigError, type Environment, readVariable, type VariableName } from '
 import { type LimitsConfig, limitsConfig, trustedProxies } from './limits-config.js';
 import { isLoopback } from './loopback.js';
 import { type OidcConfig, oidcConfig } from './oidc-config.js';
+import { type RetentionConfig, retentionConfig } from './retention-config.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -35,6 +36,7 @@ export class MusterConfig {
   /** Addresses and ranges, as `proxy-addr` takes them. */
   readonly trustedProxies: readonly string[];
   readonly limits: LimitsConfig;
+  readonly retention: RetentionConfig;
   readonly logLevel: LogLevel;
   readonly shutdownGraceMs: number;
   /** What agents may inherit from the environment of the server: filled from the allow-list, nothing else passes. */
@@ -93,6 +95,7 @@ export class MusterConfig {
     this.oidc = oidcConfig(read);
     this.trustedProxies = trustedProxies(list('MUSTER_TRUSTED_PROXIES', ','));
     this.limits = limitsConfig(whole);
+    this.retention = retentionConfig(read, whole);
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);

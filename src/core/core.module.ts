@@ -5,11 +5,13 @@ import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from './clock.js';
 import { DataDirLock } from './database/data-dir-lock.js';
 import { DatabaseLock } from './database/database-lock.js';
+import { DatabaseIdentity } from './database/database-identity.service.js';
 import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { migrate } from './database/migrator.js';
 import { Outbox } from './database/outbox.js';
 import { OutboxDispatcher } from './database/outbox-dispatcher.js';
+import { finishSwap } from './database/sqlite-files.js';
 import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
@@ -39,6 +41,7 @@ export class CoreModule implements OnApplicationShutdown {
     const openDatabase = async (config: MusterConfig, lock: DataDirLock, databaseLock: DatabaseLock): Promise<Database> => {
       lock.acquire();
       const logger = new Logger('Database');
+      if (config.database.kind === 'sqlite' && finishSwap(config.database.file)) logger.warn('an interrupted restoration was finished');
       const warn = (reason: string) => logger.warn(reason);
       const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
       await databaseLock.acquire();
@@ -50,6 +53,7 @@ export class CoreModule implements OnApplicationShutdown {
     const provided = [
       Clock,
       DataDirLock,
+      DatabaseIdentity,
       DatabaseLock,
       NodeIdentity,
       Database,
@@ -69,6 +73,7 @@ export class CoreModule implements OnApplicationShutdown {
       providers: [
         Clock,
         DataDirLock,
+        DatabaseIdentity,
         DatabaseLock,
         NodeIdentity,
         EventBus,

@@ -122,9 +122,27 @@ export class EventLog implements OnModuleInit {
     return this.store.findHeads(sessionIds);
   }
 
-  /** Events with `after < seq`, or the last ones with `seq < before`; always in order of `seq`. */
-  read(sessionId: string, range: { after?: number; before?: number; limit: number; types?: readonly string[] }): Promise<StoredEvent[]> {
-    return this.store.read(sessionId, range);
+  /**
+   * Events with `after < seq`, or the last ones with `seq < before`; always in order of `seq`, and only such as are kept.
+   * @throws ResyncRequiredError where what follows `after` was trimmed, also since the head was looked at
+   */
+  async read(
+    sessionId: string,
+    range: { after?: number; before?: number; limit: number; types?: readonly string[] },
+  ): Promise<StoredEvent[]> {
+    const events = await this.store.read(sessionId, range);
+    if (events[0]?.payload !== null) return events;
+    const { after } = range;
+    if (after !== undefined) {
+      const head = await this.head(sessionId);
+      this.assertReadable(head, { epoch: head.epoch, seq: after });
+    }
+    return events.filter(({ payload }) => payload !== null);
+  }
+
+  /** The number behind which a reader with this cursor reads on; the bare 0 begins with the first event that is kept. */
+  startOf(head: Head, { epoch, seq }: Cursor): number {
+    return epoch === null ? Math.max(seq, head.earliestSeq - 1) : seq;
   }
 
   /** Checks that reading on from `cursor` leaves no hole. @throws ResyncRequiredError with the earliest cursor */
@@ -134,7 +152,7 @@ export class EventLog implements OnModuleInit {
         ? 'the log was numbered anew'
         : cursor.seq > head.lastSeq
           ? 'the cursor is beyond the end'
-          : cursor.seq + 1 < head.earliestSeq
+          : cursor.epoch !== null && cursor.seq + 1 < head.earliestSeq
             ? 'the events behind it are no longer kept'
             : undefined;
     if (!reason) return;

@@ -120,6 +120,7 @@ export const OUT_FRAMES = {
       sessionId,
       session,
       cursor: cursor.describe('Where the log stands; events up to here come before caught_up.'),
+      earliest: cursor.describe('Where what is kept of the log begins: without a cursor, the events behind it come first.'),
       open: z.array(openBlock),
     })
     .describe('A subscription to a session begins. `open` is streaming text as it stands; deltas go on exactly behind it.'),

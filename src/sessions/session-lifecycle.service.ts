@@ -8,7 +8,7 @@ import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { TypedDraft } from '../events/event-log.types.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
-import type { SessionEntity } from './persistence/session.entity.js';
+import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
@@ -119,6 +119,7 @@ export class SessionLifecycle {
         stopReason: null,
         startedAt: this.clock.nowIso(),
         endedAt: null,
+        endedSeq: null,
       });
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
@@ -164,14 +165,24 @@ export class SessionLifecycle {
             ? { state: 'cancelled', stopReason: 'stopped' }
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
-      for (const input of await this.turns.handedOver(id)) {
-        await this.turns.updateInput(input.id, { state: 'unknown' });
-        await this.log.appendIn(work, id, [
-          draft('input', input.turn, { inputId: input.id, content: storedContent(input.content), state: 'unknown' }),
-        ]);
-      }
+      for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
       if (!mayMove(session.status, to, session.runtime)) return session;
       return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+    });
+  }
+
+  /** Sessions with an input that waits for a turn. */
+  withWaitingInput(): Promise<string[]> {
+    return this.turns.sessionsWaiting();
+  }
+
+  /** Marks what waits in a session as `unknown`, so that no turn takes it, and puts a queued session aside as `suspended`. */
+  doubtWaiting(id: string, reason: string): Promise<void> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (!session || isEnded(session.status)) return;
+      for (let input = await this.turns.nextInput(id); input; input = await this.turns.nextInput(id)) await this.doubt(work, input);
+      if (session.status === 'queued') await this.moveIn(work, session, 'suspended', { reason });
     });
   }
 
@@ -214,15 +225,22 @@ export class SessionLifecycle {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
+  /** Nobody knows whether it arrived. */
+  private async doubt(work: Work, { id, sessionId, turn, content }: InputEntity): Promise<void> {
+    await this.turns.updateInput(id, { state: 'unknown' });
+    await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
+  }
+
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    const [ended] = await this.log.appendIn(work, id, [
+      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
+    ]);
     await this.turns.updateTurn(id, turn, {
       state,
       stopReason: stopReason === undefined ? null : storable(stopReason, 128),
       endedAt: this.clock.nowIso(),
+      endedSeq: ended?.seq ?? null,
     });
-    await this.log.appendIn(work, id, [
-      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
-    ]);
   }
 }
 
