@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from './clock.js';
+import { CheckpointLimits, Checkpoints } from './database/checkpoints.service.js';
 import { DataDirLock } from './database/data-dir-lock.js';
 import { DatabaseLock } from './database/database-lock.js';
 import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
@@ -63,6 +64,7 @@ export class CoreModule implements OnApplicationShutdown {
       }
     };
     const provided = [
+      Checkpoints,
       Clock,
       DataDirLock,
       DatabaseLock,
@@ -82,6 +84,8 @@ export class CoreModule implements OnApplicationShutdown {
       module: CoreModule,
       imports: [DiscoveryModule, EventEmitterModule.forRoot()],
       providers: [
+        CheckpointLimits,
+        Checkpoints,
         Clock,
         DataDirLock,
         DatabaseLock,

@@ -59,7 +59,11 @@ export function dataSourceOptions(
     timeout: 5_000,
     enableWAL: access === 'write',
     // better-sqlite3 is compiled with synchronous=NORMAL in WAL mode, which may lose the last commits with the power.
-    prepareDatabase: (db: { pragma(text: string): unknown }) => void db.pragma('synchronous = FULL'),
+    prepareDatabase: (db: { pragma(text: string): unknown }) => {
+      db.pragma('synchronous = FULL');
+      // A write-ahead log that once grew (a long read held it) becomes a small file again: 64 MiB.
+      db.pragma('journal_size_limit = 67108864');
+    },
   };
 }
 
