@@ -26,6 +26,7 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Set<(delta: Delta) => void>();
   private timer: NodeJS.Timeout | undefined;
   private saving: Promise<void> = Promise.resolve();
+  private isClosed = false;
 
   constructor(
     private readonly log: EventLog,
@@ -46,6 +47,7 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.isClosed = true;
     clearTimeout(this.timer);
     await this.save();
   }
@@ -109,14 +111,18 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
     this.timer = undefined;
     this.saving = this.saving.then(async () => {
       if (this.dirty.size === 0) return;
+      const blocks: LiveBlock[] = [];
       try {
         await this.unit.run(async (work) => {
-          const blocks = [...this.dirty];
+          blocks.push(...this.dirty);
           this.dirty.clear();
           await this.store.save(work, blocks);
         });
       } catch (error) {
-        this.logger.warn({ msg: 'open text could not be saved', err: error });
+        this.logger.warn({ msg: 'open text could not be saved yet', err: error });
+        // What is still open is saved with the next round.
+        for (const block of blocks) if (this.live.get(block.sessionId)?.get(block.blockId) === block) this.dirty.add(block);
+        if (this.dirty.size > 0 && !this.isClosed) this.timer ??= setTimeout(() => void this.save(), SAVE_EVERY_MS).unref();
       }
     });
     return this.saving;
