@@ -82,6 +82,7 @@ export class HandMade {
       session: SESSION,
       epoch: EPOCH,
       status,
+      began: this.history.length,
       until: until ?? seen.at(-1)?.seq ?? 0,
       events: seen,
     });

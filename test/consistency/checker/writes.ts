@@ -142,7 +142,7 @@ function checkFinal(log: SessionHistory, found: Found): void {
   const told = new Set<string>();
   for (const [seq, sightings] of log.seen)
     for (const { event, index } of sightings) {
-      if (here.has(event.id) || told.has(event.id)) continue;
+      if (here.has(event.id) || told.has(event.id) || (index > final.began && seq > final.until)) continue;
       told.add(event.id);
       found('vanished', `${event.id} was read as ${seq}, and is not there in the end.`, index, final.index);
     }

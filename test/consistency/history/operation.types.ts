@@ -110,6 +110,8 @@ export interface FinalRead extends Base {
   readonly session: string;
   readonly epoch: string;
   readonly status: string;
+  /** How long the history was when this read began: what was seen behind its end since then may have come later. */
+  readonly began: number;
   /** The number in the cursor of the last page. */
   readonly until: number;
   readonly events: readonly SeenEvent[];
