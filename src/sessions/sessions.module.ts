@@ -4,6 +4,7 @@ import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { ExternalSessions } from './external-sessions.service.js';
+import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { SessionCounts } from './session-counts.service.js';
@@ -23,6 +24,7 @@ import { SessionsService } from './sessions.service.js';
   controllers: [SessionsController],
   providers: [
     ExternalSessions,
+    SessionBriefsRepository,
     SessionCounts,
     SessionCreation,
     SessionDetachment,
