@@ -45,7 +45,8 @@ export function Route(options: RouteOptions): MethodDecorator {
     403: ['forbidden', 'host_not_allowed', 'origin_not_allowed'],
     413: ['body_too_large'],
     415: ['unsupported_media_type'],
-    503: ['unavailable'],
+    503: ['unavailable', 'database_unavailable', 'database_not_durable', 'storage_failed'],
+    507: ['storage_full'],
   };
   if (permission !== 'public') common[401] = ['unauthenticated'];
   const tooMuch = [

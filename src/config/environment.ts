@@ -22,6 +22,12 @@ export const VARIABLES = [
     isSecret: true,
   },
   { name: 'MUSTER_DATABASE_POOL_SIZE', describe: 'Most connections to PostgreSQL.', fallback: '10' },
+  {
+    name: 'MUSTER_DATABASE_ALLOW_WEAK',
+    describe:
+      'Settings of PostgreSQL that may be off although acknowledged events can then be lost with the power, separated by ",": fsync, full_page_writes, synchronous_commit.',
+    fallback: '',
+  },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
   { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },

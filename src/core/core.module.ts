@@ -10,6 +10,7 @@ import { Database } from './database/database.js';
 import { migrate } from './database/migrator.js';
 import { Outbox } from './database/outbox.js';
 import { OutboxDispatcher } from './database/outbox-dispatcher.js';
+import { StorageState } from './database/storage-state.js';
 import { UnitOfWork } from './database/unit-of-work.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
@@ -34,16 +35,32 @@ export class CoreModule implements OnApplicationShutdown {
   ) {}
 
   static of(schema: Schema): DynamicModule {
-    const openDatabase = async (config: MusterConfig, lock: DataDirLock, databaseLock: DatabaseLock): Promise<Database> => {
+    const openDatabase = async (
+      config: MusterConfig,
+      lock: DataDirLock,
+      databaseLock: DatabaseLock,
+      storage: StorageState,
+    ): Promise<Database> => {
       lock.acquire();
       const logger = new Logger('Database');
       const warn = (reason: string) => logger.warn(reason);
-      const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
+      const onWeak = (name: string, value: string) => storage.allowedWeak(name, value);
+      const writer = await connect(config.database, dataSourceOptions(config.database, schema, 'write', onWeak), warn);
       await databaseLock.acquire();
       await migrate(writer);
       const isShared = config.database.kind === 'postgres';
       const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
       return new Database(dialectOf(config.database), writer, reader);
+    };
+    /** A start that is refused leaves nothing locked behind. */
+    const openOrUnlock: typeof openDatabase = async (config, lock, databaseLock, storage) => {
+      try {
+        return await openDatabase(config, lock, databaseLock, storage);
+      } catch (error) {
+        await databaseLock.release();
+        lock.release();
+        throw error;
+      }
     };
     const provided = [
       Clock,
@@ -57,6 +74,7 @@ export class CoreModule implements OnApplicationShutdown {
       Refusals,
       ServerAddress,
       Shutdown,
+      StorageState,
       UnitOfWork,
       DATA_SOURCE,
     ];
@@ -74,8 +92,9 @@ export class CoreModule implements OnApplicationShutdown {
         Refusals,
         ServerAddress,
         Shutdown,
+        StorageState,
         UnitOfWork,
-        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock, DatabaseLock] },
+        { provide: Database, useFactory: openOrUnlock, inject: [MusterConfig, DataDirLock, DatabaseLock, StorageState] },
         { provide: DATA_SOURCE, useFactory: (db: Database) => db.writer, inject: [Database] },
       ],
       exports: provided,

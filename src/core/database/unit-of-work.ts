@@ -1,8 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from '../http/request-context.js';
 import { EventBus } from '../event-bus/event-bus.js';
 import { Database } from './database.js';
 import { Outbox } from './outbox.js';
+import { StorageState } from './storage-state.js';
 import { Turns } from './turns.js';
 import { Work } from './work.js';
 
@@ -16,14 +19,25 @@ export class UnitOfWork {
   private readonly logger = new Logger(UnitOfWork.name);
   private readonly turns = new Turns();
   private readonly running = new Set<Promise<unknown>>();
+  private committed = 0;
 
   constructor(
     private readonly db: Database,
     private readonly outbox: Outbox,
     private readonly bus: EventBus,
+    private readonly storage: StorageState,
   ) {}
 
-  /** Runs `body` in the unit that is open, or in a new one. Rejects with what `body` rejects with, and then nothing happened. */
+  /** Units committed by this process. */
+  get commits(): number {
+    return this.committed;
+  }
+
+  /**
+   * Runs `body` in the unit that is open, or in a new one. Rejects with what `body` rejects with, and then nothing happened; only where the
+   * connection to PostgreSQL is lost (DatabaseUnavailableError) it may have been committed.
+   * @throws StorageError where the database can't be reached or written
+   */
   run<T>(body: (work: Work) => Promise<T>): Promise<T> {
     const open = this.db.work;
     if (open) return body(open);
@@ -32,6 +46,11 @@ export class UnitOfWork {
     const forget = () => void this.running.delete(run);
     run.then(forget, forget);
     return run;
+  }
+
+  /** SQLite: runs `body` while nobody writes. It must be short, and not write itself. */
+  whileNobodyWrites<T>(body: () => Promise<T>): Promise<T> {
+    return this.turns.take(body);
   }
 
   /** Resolves when no unit is under way. */
@@ -50,12 +69,16 @@ export class UnitOfWork {
   private async runAlone<T>(body: (work: Work) => Promise<T>): Promise<{ result: T; announce: () => void }> {
     const runner = this.db.writer.createQueryRunner();
     const work = new Work(this.db.dialect, runner);
+    let hasBegun = false;
     try {
       await runner.startTransaction();
+      hasBegun = true;
       const result = await this.db.current.run(work, () => body(work));
       const events = await this.outbox.store(work);
       work.isOpen = false;
       await runner.commitTransaction();
+      this.committed += 1;
+      this.storage.succeeded();
       const announce = () =>
         outside(this.db, () => {
           work.committed.forEach((effect) => this.guard(effect));
@@ -64,11 +87,24 @@ export class UnitOfWork {
       return { result, announce };
     } catch (error) {
       work.isOpen = false;
-      if (runner.isTransactionActive)
-        await runner.rollbackTransaction().catch((cause: unknown) => this.logger.warn({ msg: 'rollback failed', err: cause }));
-      throw error;
+      if (hasBegun && runner.isTransactionActive) await this.rollBack(runner);
+      const storageError = storageErrorOf(error);
+      if (storageError) this.storage.failed(storageError);
+      throw storageError ?? error;
     } finally {
       await runner.release();
+    }
+  }
+
+  private async rollBack(runner: QueryRunner): Promise<void> {
+    try {
+      await runner.rollbackTransaction();
+    } catch (error) {
+      if (this.db.dialect === 'postgres') return this.logger.warn({ msg: 'rollback failed', err: error });
+      // Where its disk fails, SQLite may have rolled back by itself (https://sqlite.org/lang_transaction.html). TypeORM would go on to
+      // count a transaction that is not there, and the next commit would be none: it gets one to end.
+      await runner.query('begin');
+      await runner.rollbackTransaction();
     }
   }
 

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injecta
 import type { Response } from 'express';
 import { DomainError, EdgeError } from '../errors/domain.error.js';
 import { problemOf } from '../errors/problem.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from './request-context.js';
 
 /** Every failure of an HTTP request becomes `application/problem+json`. What is not a domain error is logged as ours. */
@@ -46,7 +47,7 @@ function asDomainError(thrown: unknown): unknown {
           remedy: 'Encode what is not a letter or digit, as in %25 for %.',
         })
       : edge(thrown.status, thrown.message);
-  return thrown;
+  return storageErrorOf(thrown) ?? thrown;
 }
 
 function edge(status: number, message: string): EdgeError {
