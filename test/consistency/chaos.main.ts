@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { NO_CLUSTER, PostgresCluster } from '../support/postgres-cluster.js';
+import { BUGS, faultyServer, isBug } from './bugs.js';
 import { describeAnomalies } from './checker/check.js';
 import { FAULT_KINDS, type FaultKind, makeSchedule } from './schedule.js';
 import { type RunResult, runSchedule } from './run.js';
@@ -17,7 +18,7 @@ const USAGE = `npm run chaos -- [options]
   --faults a,b      only these: ${FAULT_KINDS.join(', ')}
   --load MS         how long clients work in each (default 7000)
   --history DIR     where histories are written (default: a folder below the temporary directory)
-  --bug NAME        a server with this fault built in (test/consistency/faulty-server.ts)
+  --bug NAME        a server with this mistake built in: ${Object.keys(BUGS).join(', ')}
 `;
 
 async function main(): Promise<number> {
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
   const kinds = FAULT_KINDS.filter((kind) => values.faults.split(',').includes(kind));
   const loadMs = Number(values.load);
   mkdirSync(values.history, { recursive: true });
+  if (values.bug !== undefined && !isBug(values.bug)) throw new Error(`--bug: one of ${Object.keys(BUGS).join(', ')}`);
   const program = values.bug === undefined ? {} : { program: faultyServer(values.bug) };
   const results: RunResult[] = [];
   for (const database of databases) {
@@ -69,14 +71,7 @@ async function main(): Promise<number> {
 }
 
 const again = (seed: number, database: Dialect, kinds: readonly FaultKind[], loadMs: number): string =>
-  `npm run chaos -- --seed ${seed} --database ${database} --load ${loadMs}${kinds.length < FAULT_KINDS.length ? ` --faults ${kinds.join(',')}` : ''}`;
-
-const faultyServer = (bug: string): string[] => [
-  '-r',
-  join(__dirname, '../support/swc-register.cjs'),
-  join(__dirname, 'faulty-server.ts'),
-  bug,
-];
+  `npm run chaos -- --seed ${seed} --database ${database} --load ${loadMs}${kinds.length < FAULT_KINDS.length ? ` --faults ${kinds.join(',') || 'none'}` : ''}`;
 
 const say = (text: string): void => void process.stdout.write(text);
 

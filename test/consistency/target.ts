@@ -40,7 +40,12 @@ export class Target {
   static async start(options: TargetOptions): Promise<Target> {
     const disk = options.database === 'sqlite' && NO_SMALL_DISK === undefined ? SmallDisk.mount(DISK_MB) : undefined;
     const dataDir = disk?.dir ?? mkdtempSync(join(tmpdir(), 'muster-chaos-'));
-    const environment: Record<string, string> = { MUSTER_DATA_DIR: dataDir, MUSTER_WORKSPACE_ROOTS: dataDir, MUSTER_LOG_LEVEL: 'warn', MUSTER_SHUTDOWN_GRACE_MS: '500' };
+    const environment: Record<string, string> = {
+      MUSTER_DATA_DIR: dataDir,
+      MUSTER_WORKSPACE_ROOTS: dataDir,
+      MUSTER_LOG_LEVEL: 'warn',
+      MUSTER_SHUTDOWN_GRACE_MS: '500',
+    };
     if (options.database === 'postgres') {
       if (!options.cluster) throw new Error('PostgreSQL needs a cluster');
       environment.MUSTER_DATABASE_URL = await options.cluster.createDatabase(`chaos_${randomBytes(6).toString('hex')}`);

@@ -4,7 +4,7 @@ import type { Draft, Operation } from './operation.types.js';
 /** Puts what clients do into one order and, where it has a file, writes it down as JSON lines at once: a run that breaks off leaves its history. */
 export class Recorder {
   readonly history: Operation[] = [];
-  private readonly startedAt = performance.now();
+  private startedAt: number | undefined;
   private readonly file: WriteStream | undefined;
   private ops = 0;
 
@@ -17,6 +17,7 @@ export class Recorder {
   }
 
   record(draft: Draft): void {
+    this.startedAt ??= performance.now();
     const operation: Operation = { index: this.history.length, at: Math.round(performance.now() - this.startedAt), ...draft };
     this.history.push(operation);
     this.file?.write(`${JSON.stringify(operation)}\n`);
