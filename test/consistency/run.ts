@@ -130,7 +130,7 @@ class Run {
   }
 
   private async createSession(): Promise<string> {
-    const { status, text } = await this.direct.call('POST', '/api/sessions', { runtime: 'external' }, 10_000);
+    const { status, text } = await this.direct.call('POST', '/api/sessions', { runtime: 'external' }, SETTLE_MS);
     if (status !== 201) throw new Error(`POST /api/sessions answered ${status}: ${text}`);
     const { id }: { id: string } = JSON.parse(text);
     return id;

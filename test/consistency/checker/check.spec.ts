@@ -186,6 +186,12 @@ const WRONG: Record<AnomalyKind, Record<string, { readonly made: () => HandMade;
           .final([seen('a', 1, { bytes: 'others' })]),
     },
     'another content than was written': { made: () => new HandMade().append('a', 1).final([seen('a', 1, { content: 'others' })]) },
+    'a frame that is no JSON': {
+      made: () => {
+        const made = new HandMade();
+        return made.malformed('r', made.open('r', 0)).final([]);
+      },
+    },
     'an id taken again with another content': {
       made: () => readToTheEnd(new HandMade().append('a', 1).append('a', 1, { duplicate: true, as: 'others' }), 'a'),
     },

@@ -1,5 +1,15 @@
 import { contentDigest } from '../history/digest.js';
-import type { Draft, ItemOutcome, Operation, ReadFrame, ReadVia, SeenEvent, SentItem, WriteVia } from '../history/operation.types.js';
+import {
+  type Draft,
+  type ItemOutcome,
+  MALFORMED,
+  type Operation,
+  type ReadFrame,
+  type ReadVia,
+  type SeenEvent,
+  type SentItem,
+  type WriteVia,
+} from '../history/operation.types.js';
 
 const SESSION = 's';
 const EPOCH = '0a0b0c0d';
@@ -86,6 +96,10 @@ export class HandMade {
       until: until ?? seen.at(-1)?.seq ?? 0,
       events: seen,
     });
+  }
+
+  malformed(process: string, op: number): this {
+    return this.add({ f: 'read', phase: 'info', process, op, via: 'sse', session: SESSION, code: MALFORMED });
   }
 
   stalled(what: string): this {

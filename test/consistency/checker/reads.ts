@@ -1,4 +1,4 @@
-import type { ReadFrame, ReadInvoke } from '../history/operation.types.js';
+import { MALFORMED, type ReadFrame, type ReadInvoke } from '../history/operation.types.js';
 import type { Anomaly, AnomalyKind } from './anomaly.types.js';
 import type { SessionHistory } from './session-history.js';
 
@@ -50,6 +50,8 @@ class ReadCheck {
         for (const item of operation.items) if (item.outcome === 'ok') this.raise(item.seq, operation.index);
       if (operation.f === 'read' && operation.phase === 'invoke') this.begin(operation);
       if (operation.f === 'read' && operation.phase === 'ok') this.take(operation);
+      if (operation.f === 'read' && operation.phase === 'info' && operation.code === MALFORMED)
+        this.found('wrong-bytes', `${operation.process} was sent a frame that is no JSON.`, operation.index);
       if (operation.f === 'final') this.checkEpoch(operation.epoch, operation.index);
       if (operation.f === 'stalled') this.found('stalled', `${operation.process}: ${operation.what}.`, operation.index);
     }

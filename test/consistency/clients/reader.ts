@@ -1,4 +1,4 @@
-import type { Draft, ReadFrame, ReadInvoke, ReadVia } from '../history/operation.types.js';
+import { type Draft, MALFORMED, type ReadFrame, type ReadInvoke, type ReadVia } from '../history/operation.types.js';
 import type { Recorder } from '../history/recorder.js';
 import { type HttpClient, NoAnswerError } from './http-client.js';
 import { openSocket, openSse, type Stream } from './stream-source.js';
@@ -171,7 +171,12 @@ export class Reader {
 
   /** False where the stream is of no more use. */
   private takeFrame(base: Base, text: string): boolean {
-    const frame: OutFrame = JSON.parse(text);
+    let frame: OutFrame;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      return this.broken(base, MALFORMED);
+    }
     const { cursor } = frame;
     switch (frame.type) {
       case 'snapshot':

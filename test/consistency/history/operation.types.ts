@@ -87,6 +87,9 @@ export interface ReadFrame extends Base {
   readonly note?: string;
 }
 
+/** The `code` of a frame that came whole and is no JSON. */
+export const MALFORMED = 'malformed';
+
 /** The page or stream broke off. */
 export interface ReadBroken extends Base {
   readonly f: 'read';
