@@ -14,7 +14,7 @@ const both = (...kinds: FaultKind[]): BugCase['faults'] => ({ sqlite: kinds, pos
 
 /** The mistakes of `faulty-server.ts`. */
 export const BUGS = {
-  'acknowledges-before-commit': { shows: ['lost-write', 'unseen', 'stale-read'], faults: both('kill') },
+  'acknowledges-before-commit': { shows: ['lost-write', 'unseen', 'stale-read'], faults: both('kill', 'cut') },
   'skips-the-splice': { shows: ['skip'], faults: both('cut') },
   'numbers-outside-the-transaction': { shows: ['gap'], faults: { sqlite: ['disk-full'], postgres: ['database-restart'] } },
   'forgets-duplicates': { shows: ['duplicate'], faults: both('cut', 'weather') },

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { NO_CLUSTER, PostgresCluster } from '../support/postgres-cluster.js';
 import { BUGS, faultyServer, isBug } from './bugs.js';
-import { describeAnomalies } from './checker/check.js';
+import { check, describeAnomalies } from './checker/check.js';
+import { readHistory } from './history/recorder.js';
 import { FAULT_KINDS, type FaultKind, makeSchedule } from './schedule.js';
 import { type RunResult, runSchedule } from './run.js';
 import { Target } from './target.js';
@@ -18,6 +19,7 @@ const USAGE = `npm run chaos -- [options]
   --faults a,b      only these: ${FAULT_KINDS.join(', ')}
   --load MS         how long clients work in each (default 7000)
   --history DIR     where histories are written (default: a folder below the temporary directory)
+  --check FILE      plays nothing: checks a history that was written before
   --bug NAME        a server with this mistake built in: ${Object.keys(BUGS).join(', ')}
 `;
 
@@ -30,11 +32,13 @@ async function main(): Promise<number> {
       faults: { type: 'string', default: FAULT_KINDS.join(',') },
       load: { type: 'string', default: '7000' },
       history: { type: 'string', default: join(tmpdir(), `muster-chaos-${process.pid}`) },
+      check: { type: 'string' },
       bug: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return (say(USAGE), 0);
+  if (values.check !== undefined) return checkAgain(values.check);
   const first = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
   const databases: Dialect[] =
     values.database === 'both' ? ['sqlite', 'postgres'] : values.database === 'postgres' ? ['postgres'] : ['sqlite'];
@@ -68,6 +72,13 @@ async function main(): Promise<number> {
   }
   say(totalsTable(results));
   return results.some(({ anomalies }) => anomalies.length > 0) ? 1 : 0;
+}
+
+function checkAgain(path: string): number {
+  const history = readHistory(path);
+  const anomalies = check(history);
+  say(anomalies.length === 0 ? `${history.length} operations, no anomaly\n` : `${describeAnomalies(history, anomalies, 50)}\n`);
+  return anomalies.length === 0 ? 0 : 1;
 }
 
 const again = (seed: number, database: Dialect, kinds: readonly FaultKind[], loadMs: number): string =>

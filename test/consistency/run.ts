@@ -79,11 +79,12 @@ class Run {
   async play(): Promise<void> {
     const { schedule, recorder } = this;
     const sessions = await Promise.all(Array.from({ length: schedule.sessions }, () => this.createSession()));
+    const look = (process: string, session: string) => this.look(process, session);
     const writers = schedule.writers.map(
-      (plan) => new Writer(plan, sessions, this.sender(plan.via), recorder, randomFor(schedule.seed, plan.name)),
+      (plan) => new Writer(plan, sessions, this.sender(plan.via), recorder, randomFor(schedule.seed, plan.name), look),
     );
     const flood = { name: 'flood', thinkMs: 0, window: 0, batch: 20 };
-    const flooder = new Writer(flood, sessions, this.sender('batch'), recorder, randomFor(schedule.seed, 'flood'));
+    const flooder = new Writer(flood, sessions, this.sender('batch'), recorder, randomFor(schedule.seed, 'flood'), look);
     const readers = schedule.readers.map((plan) => {
       const session = sessions[plan.session] ?? '';
       const sources = { http: this.client(), url: () => this.target.url, key: () => this.target.key };
@@ -149,6 +150,21 @@ class Run {
       if (code === '200') return client.close();
     }
     this.recorder.record({ f: 'stalled', phase: 'info', process: 'stopper', op: base.op, session, what: 'the session can not be ended' });
+  }
+
+  /** Where a log stands, asked at once by one who was just told that something is in it. */
+  private async look(process: string, session: string): Promise<void> {
+    const base = { f: 'read', process, op: this.recorder.nextOp(), via: 'page', session } as const;
+    this.recorder.record({ ...base, phase: 'invoke', after: 0, isSeek: true });
+    try {
+      const { status, text, code } = await this.direct.call('GET', `/api/sessions/${session}`, undefined, TIMEOUT_MS);
+      if (status !== 200) return this.recorder.record({ ...base, phase: 'info', code });
+      const { cursor }: { cursor: string } = JSON.parse(text);
+      const { epoch, seq: until } = parseCursor(cursor);
+      this.recorder.record({ ...base, phase: 'ok', frame: 'snapshot', until, epoch });
+    } catch (error) {
+      this.recorder.record({ ...base, phase: 'info', code: codeOfNoAnswer(error) });
+    }
   }
 
   /** The whole log, page by page, past the proxy. */

@@ -106,7 +106,7 @@ function faultsOf(kinds: readonly FaultKind[], dice: Dice): Fault[] {
     if (kind === undefined) break;
     const fault = faultOf(kind, atMs, dice);
     faults.push(fault);
-    atMs += fault.forMs + between(300, 1_500);
+    atMs += fault.forMs + between(600, 2_000);
   }
   return faults;
 }

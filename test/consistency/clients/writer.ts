@@ -18,6 +18,8 @@ const RETRY_MS = 25;
 const MAX_RETRY_MS = 250;
 /** How often a client ends for good without knowing what became of its last attempt. */
 const ABANDON = 0.04;
+/** How often a writer looks at once whether what it was told is so. */
+const LOOK = 0.15;
 /** How often something that was acknowledged is sent once more, as it was, or changed under the same id. */
 const AGAIN = 0.05;
 const CONFLICT = 0.02;
@@ -36,6 +38,8 @@ export class Writer {
     private readonly sender: Sender,
     private readonly recorder: Recorder,
     private readonly random: () => number,
+    /** Reads where the log of a session stands, as `process`. */
+    private readonly look: (process: string, session: string) => Promise<void>,
   ) {
     this.maker = new EventMaker(plan.name, random);
   }
@@ -103,6 +107,7 @@ export class Writer {
       if (outcome.outcome === 'ok' && item) this.stored.push({ session, item });
       if (outcome.outcome === 'fail' && outcome.code === 'session_ended') this.ended.add(session);
     });
+    if (outcomes.some(({ outcome }) => outcome === 'ok') && this.random() < LOOK) await this.look(`${this.plan.name}-look`, session);
     return outcomes;
   }
 
