@@ -14,6 +14,8 @@ export interface Figures {
   readonly eventsRead: number;
   readonly streams: number;
   readonly ends: number;
+  /** How often a reader was told that it takes less than there is. */
+  readonly slow: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly seconds: number;
 }
@@ -23,7 +25,7 @@ export function figuresOf(history: readonly Operation[]): Figures {
   const unknownBy: Record<string, number> = {};
   const reads: Record<string, number> = {};
   const faults: Record<string, number> = {};
-  let [acknowledged, duplicates, unknown, eventsRead, streams, ends] = [0, 0, 0, 0, 0, 0];
+  let [acknowledged, duplicates, unknown, eventsRead, streams, ends, slow] = [0, 0, 0, 0, 0, 0, 0];
   const count = (into: Record<string, number>, key: string) => (into[key] = (into[key] ?? 0) + 1);
   for (const operation of history) {
     if (operation.f === 'append' && operation.phase !== 'invoke')
@@ -43,6 +45,7 @@ export function figuresOf(history: readonly Operation[]): Figures {
       if ((operation.events?.length ?? 0) > 0) count(reads, operation.via);
       eventsRead += operation.events?.length ?? 0;
     }
+    if (operation.f === 'read' && operation.phase === 'info' && operation.code === 'slow') slow += 1;
     if (operation.f === 'fault' && operation.phase === 'begin') count(faults, operation.kind);
   }
   return {
@@ -56,6 +59,7 @@ export function figuresOf(history: readonly Operation[]): Figures {
     eventsRead,
     streams,
     ends,
+    slow,
     faults,
     seconds: (history.at(-1)?.at ?? 0) / 1_000,
   };

@@ -57,7 +57,7 @@ export function totalsTable(results: readonly RunResult[]): string {
     if (own.length === 0) continue;
     const merged = (of: (result: RunResult) => Readonly<Record<string, number>>) => counts(merge(own.map(of)));
     lines.push('', `${database}: faults: ${merged(({ figures }) => figures.faults)}`);
-    lines.push(`${database}: frames and pages read: ${merged(({ figures }) => figures.reads)}`);
+    lines.push(`${database}: frames and pages read: ${merged(({ figures: { reads, ends, slow } }) => ({ ...reads, ends, slow }))}`);
     lines.push(`${database}: refused: ${merged(({ figures }) => figures.refused)}`);
     lines.push(`${database}: unknown: ${merged(({ figures }) => figures.unknownBy)}`);
   }

@@ -40,6 +40,7 @@ export class Reader {
   private seq = 0;
   private hasEnd = false;
   private isStopping = false;
+  private isDeaf = false;
   private goal: { readonly seq: number; readonly ends: boolean } | undefined;
   private stream: Stream | undefined;
 
@@ -79,14 +80,14 @@ export class Reader {
     this.stream?.close();
   }
 
-  /** Stops reading for so long, and hangs up or goes on. */
+  /** Stops reading for so long, from its next stream on where it has none now, and hangs up or goes on. */
   async deafen(ms: number, hangsUp: boolean): Promise<void> {
-    const { stream } = this;
-    if (!stream) return;
-    stream.pause();
+    this.isDeaf = true;
+    this.stream?.pause();
     await pause(ms);
-    if (hangsUp) stream.close();
-    else stream.resume();
+    this.isDeaf = false;
+    if (hangsUp) this.stream?.close();
+    else this.stream?.resume();
   }
 
   private get isThere(): boolean {
@@ -142,11 +143,13 @@ export class Reader {
       return this.broken(base, error instanceof Error ? error.message : String(error));
     }
     this.stream = stream;
+    if (this.isDeaf) stream.pause();
     const most = 1 + Math.floor(this.random() * MAX_FRAMES);
     let frames = 0;
     let isOver = false;
     const code = await new Promise<string>((resolve) => {
-      const timer = setTimeout(() => stream.close(), this.random() * MAX_STREAM_MS + 50);
+      const leave = () => (this.isDeaf ? timer.refresh() : stream.close());
+      const timer = setTimeout(leave, this.random() * MAX_STREAM_MS + 50);
       stream.onClose = (reason) => {
         clearTimeout(timer);
         resolve(reason);
@@ -192,6 +195,9 @@ export class Reader {
         return true;
       case 'resync_required':
         return this.resync(base, text);
+      case 'slow':
+        this.broken(base, 'slow');
+        return true;
       case 'error':
       case 'access_withdrawn':
         this.broken(base, frame.code ?? frame.type);
@@ -215,6 +221,7 @@ export class Reader {
     return false;
   }
 
+  /** It broke off, or was told something that is no event. */
   private broken(base: Base, code: string): false {
     this.recorder.record({ ...base, phase: 'info', code });
     return false;

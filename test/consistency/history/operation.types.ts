@@ -90,7 +90,7 @@ export interface ReadFrame extends Base {
 /** The `code` of a frame that came whole and is no JSON. */
 export const MALFORMED = 'malformed';
 
-/** The page or stream broke off. */
+/** The page or stream broke off, or (`slow`) the server said that it falls behind. */
 export interface ReadBroken extends Base {
   readonly f: 'read';
   readonly phase: 'info';
