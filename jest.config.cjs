@@ -31,6 +31,7 @@ module.exports = {
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/migrations/**/*.spec.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
     project('security', ['<rootDir>/test/security/**/*.spec.ts']),
+    project('consistency', ['<rootDir>/test/consistency/**/*.spec.ts']),
     project('agents', ['<rootDir>/test/agents/**/*.spec.ts']),
   ],
   testTimeout: 60_000,

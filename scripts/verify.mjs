@@ -49,6 +49,7 @@ const CHECKS = [
   ['integration tests', tests('integration')],
   ['e2e tests', tests('e2e')],
   ['security tests', tests('security')],
+  ['consistency', tests('consistency')],
   ['agent tests', tests('agents', { inBand: true })],
 ];
 
