@@ -34,11 +34,13 @@ export interface RouteOptions {
   readonly errors?: Readonly<Record<number, readonly string[]>>;
   /** Further answers that are no failures, with the same body as `response`. */
   readonly also?: Readonly<Record<number, string>>;
+  /** What a failure looks like in the contract of another system, and the status of input of a wrong form. Absent: problem details, 400. */
+  readonly failure?: { readonly type: Type; readonly example: unknown; readonly invalid: number };
 }
 
 /** Everything a route must declare, in one place: a handler without it is refused by the guard and fails a test. */
 export function Route(options: RouteOptions): MethodDecorator {
-  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never' } = options;
+  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never', failure } = options;
   const status = response.status ?? 200;
   const common: Record<number, readonly string[]> = {
     400: ['invalid_input'],
@@ -47,6 +49,7 @@ export function Route(options: RouteOptions): MethodDecorator {
     415: ['unsupported_media_type'],
     503: ['unavailable'],
   };
+  if (failure) common[failure.invalid] = ['invalid_input'];
   if (permission !== 'public') common[401] = ['unauthenticated'];
   const tooMuch = [
     ...(options.limit === 'none' ? [] : ['rate_limited']),
@@ -64,7 +67,7 @@ export function Route(options: RouteOptions): MethodDecorator {
     ...(response.mediaType ? [ApiProduces(response.mediaType)] : []),
     ApiResponse({ ...responseOf(status, response), headers: options.limit === 'none' ? {} : RATE_HEADERS }),
     ...Object.entries(also).map(([key, description]) => ApiResponse(responseOf(Number(key), { ...response, description }))),
-    ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes))),
+    ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes, failure))),
     ...(body ? [ApiBody({ type: body.type, required: true, examples: examplesOf(body.examples) })] : []),
   );
 }
@@ -87,12 +90,12 @@ function responseOf(status: number, { type, example, description = 'Done', media
   return { status, description, ...(type ? { type } : {}), ...(example === undefined ? {} : { example }) };
 }
 
-const problemResponse = (status: number, codes: readonly string[]): ApiResponseOptions => ({
+const problemResponse = (status: number, codes: readonly string[], failure: RouteOptions['failure']): ApiResponseOptions => ({
   status,
   description: codes.map((code) => `\`${code}\``).join(', '),
   ...(status === 429 ? { headers: { 'Retry-After': header('Seconds after which to try again.'), ...RATE_HEADERS } } : {}),
-  type: ProblemResponse,
-  example: {
+  type: failure?.type ?? ProblemResponse,
+  example: failure?.example ?? {
     type: 'about:blank',
     title: 'Error',
     status,

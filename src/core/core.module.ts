@@ -11,6 +11,7 @@ import { migrate } from './database/migrator.js';
 import { Outbox } from './database/outbox.js';
 import { OutboxDispatcher } from './database/outbox-dispatcher.js';
 import { UnitOfWork } from './database/unit-of-work.js';
+import { ErrorShapes } from './errors/error-shapes.service.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
@@ -49,6 +50,7 @@ export class CoreModule implements OnApplicationShutdown {
       Clock,
       DataDirLock,
       DatabaseLock,
+      ErrorShapes,
       NodeIdentity,
       Database,
       EventBus,
@@ -67,6 +69,7 @@ export class CoreModule implements OnApplicationShutdown {
         Clock,
         DataDirLock,
         DatabaseLock,
+        ErrorShapes,
         NodeIdentity,
         EventBus,
         Outbox,
