@@ -30,6 +30,7 @@ module.exports = {
     project('unit', ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/unit/**/*.spec.ts']),
     project('integration', ['<rootDir>/test/integration/**/*.spec.ts', '<rootDir>/test/migrations/**/*.spec.ts']),
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
+    project('contracts', ['<rootDir>/test/contracts/**/*.spec.ts']),
     project('security', ['<rootDir>/test/security/**/*.spec.ts']),
     project('consistency', ['<rootDir>/test/consistency/**/*.spec.ts']),
     project('agents', ['<rootDir>/test/agents/**/*.spec.ts']),

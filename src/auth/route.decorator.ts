@@ -39,11 +39,13 @@ export interface RouteOptions {
   readonly errors?: Readonly<Record<number, readonly string[]>>;
   /** Further answers that are no failures, with the same body as `response`. */
   readonly also?: Readonly<Record<number, string>>;
+  /** What a failure looks like in the contract of another system, and the status of input of a wrong form. Absent: problem details, 400. */
+  readonly failure?: { readonly type: Type; readonly example: unknown; readonly invalid: number };
 }
 
 /** Everything a route must declare, in one place: a handler without it is refused by the guard and fails a test. */
 export function Route(options: RouteOptions): MethodDecorator {
-  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never', idempotent } = options;
+  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never', idempotent, failure } = options;
   const status = response.status ?? 200;
   const common: Record<number, readonly string[]> = {
     400: ['invalid_input'],
@@ -53,6 +55,7 @@ export function Route(options: RouteOptions): MethodDecorator {
     503: ['unavailable', 'database_unavailable', 'database_not_durable', 'storage_failed'],
     507: ['storage_full'],
   };
+  if (failure) common[failure.invalid] = ['invalid_input'];
   if (permission !== 'public') common[401] = ['unauthenticated'];
   const tooMuch = [
     ...(options.limit === 'none' ? [] : ['rate_limited']),
@@ -74,7 +77,7 @@ export function Route(options: RouteOptions): MethodDecorator {
       headers: { ...(options.limit === 'none' ? {} : RATE_HEADERS), ...(idempotent ? REPLAYED_HEADERS : {}) },
     }),
     ...Object.entries(also).map(([key, description]) => ApiResponse(responseOf(Number(key), { ...response, description }))),
-    ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes))),
+    ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes, failure))),
     ...(body ? [ApiBody({ type: body.type, required: true, examples: examplesOf(body.examples) })] : []),
     ...(idempotent ? idempotency({ operation: id, answer: idempotent }) : []),
   );
@@ -112,12 +115,12 @@ function responseOf(status: number, { type, example, description = 'Done', media
   return { status, description, ...(type ? { type } : {}), ...(example === undefined ? {} : { example }) };
 }
 
-const problemResponse = (status: number, codes: readonly string[]): ApiResponseOptions => ({
+const problemResponse = (status: number, codes: readonly string[], failure: RouteOptions['failure']): ApiResponseOptions => ({
   status,
   description: codes.map((code) => `\`${code}\``).join(', '),
   ...(status === 429 ? { headers: { 'Retry-After': header('Seconds after which to try again.'), ...RATE_HEADERS } } : {}),
-  type: ProblemResponse,
-  example: {
+  type: failure?.type ?? ProblemResponse,
+  example: failure?.example ?? {
     type: 'about:blank',
     title: 'Error',
     status,

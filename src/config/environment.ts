@@ -35,6 +35,22 @@ export const VARIABLES = [
   { name: 'MUSTER_AGENT_START_TIMEOUT_MS', describe: 'How long an agent may take to answer its first request.', fallback: '60000' },
   { name: 'MUSTER_AGENT_STOP_GRACE_MS', describe: 'How long an agent has between SIGTERM and SIGKILL.', fallback: '5000' },
   { name: 'MUSTER_CORS_ORIGINS', describe: 'Origins of browsers that may call from elsewhere, separated by ",".', fallback: '' },
+  {
+    name: 'MUSTER_COMPAT_PORTS',
+    describe: 'Ports at which the contract of another system is served at its root, separated by ",", as in agent-orchestrator:8765.',
+    fallback: '',
+  },
+  {
+    name: 'MUSTER_COMPAT_TRUST',
+    describe:
+      'Whom callers on this machine are taken for that come to such a port without credentials, as in agent-orchestrator=user:ada. Absent: they are refused.',
+    fallback: '',
+  },
+  {
+    name: 'MUSTER_COMPAT_ORIGINS',
+    describe: 'Origins of browsers that may call one such contract, separated by ",", as in agent-orchestrator=http://localhost:5173.',
+    fallback: '',
+  },
   { name: 'MUSTER_ALLOWED_HOSTS', describe: 'Further names that a Host header may carry, separated by ",".', fallback: '' },
   { name: 'MUSTER_AUTH', describe: '"key", or "off" for a closed test bench on a loopback address.', fallback: 'key' },
   {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { type CompatConfig, compatConfig } from './compat-config.js';
 import { ConfigError, type Environment, readVariable, type VariableName } from './environment.js';
 import { type LimitsConfig, limitsConfig, trustedProxies } from './limits-config.js';
 import { isLoopback } from './loopback.js';
@@ -40,6 +41,7 @@ export class MusterConfig {
   readonly agentStopGraceMs: number;
   readonly corsOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
+  readonly compat: CompatConfig;
   readonly auth: 'key' | 'off';
   readonly adminKey: string | undefined;
   /** Absent: tokens of an identity provider are no credentials. */
@@ -93,6 +95,7 @@ export class MusterConfig {
     this.agentStopGraceMs = whole('MUSTER_AGENT_STOP_GRACE_MS', 0, 600_000);
     this.corsOrigins = list('MUSTER_CORS_ORIGINS', ',').map((each) => origin('MUSTER_CORS_ORIGINS', each));
     this.allowedHosts = list('MUSTER_ALLOWED_HOSTS', ',').map((each) => each.toLowerCase());
+    this.compat = compatConfig({ list: (name) => list(name, ','), origin, port: this.port });
     this.auth = oneOf('MUSTER_AUTH', ['key', 'off']);
     if (this.auth === 'off' && !isLoopback(this.host))
       throw new ConfigError(

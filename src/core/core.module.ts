@@ -15,6 +15,7 @@ import { OutboxDispatcher } from './database/outbox-dispatcher.js';
 import { finishSwap } from './database/sqlite-files.js';
 import { StorageState } from './database/storage-state.js';
 import { UnitOfWork } from './database/unit-of-work.js';
+import { ErrorShapes } from './errors/error-shapes.service.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
@@ -74,6 +75,7 @@ export class CoreModule implements OnApplicationShutdown {
       DataDirLock,
       DatabaseIdentity,
       DatabaseLock,
+      ErrorShapes,
       NodeIdentity,
       Database,
       EventBus,
@@ -97,6 +99,7 @@ export class CoreModule implements OnApplicationShutdown {
         DataDirLock,
         DatabaseIdentity,
         DatabaseLock,
+        ErrorShapes,
         NodeIdentity,
         EventBus,
         Idempotency,

@@ -59,4 +59,10 @@ export class SessionScope {
     if (!session) throw new SessionNotFoundError(id);
     return session;
   }
+
+  /** The session that a contract or reporter (`source`) knows by this id; null where there is none to be seen. */
+  async findReported(principal: Principal, source: string, externalId: string): Promise<SessionEntity | null> {
+    if (externalId.includes('\u0000')) return null;
+    return this.sessions.findBySource(source, externalId, this.access.visibilityOf(principal), principal.id);
+  }
 }

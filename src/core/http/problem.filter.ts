@@ -1,16 +1,22 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable, Logger } from '@nestjs/common';
 import type { Response } from 'express';
 import { DomainError, EdgeError } from '../errors/domain.error.js';
+import { ErrorShapes } from '../errors/error-shapes.service.js';
 import { problemOf } from '../errors/problem.js';
 import { ReplayedRefusalError } from '../idempotency/idempotency.errors.js';
 import { storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from './request-context.js';
 
-/** Every failure of an HTTP request becomes `application/problem+json`. What is not a domain error is logged as ours. */
+/**
+ * Every failure of an HTTP request becomes `application/problem+json`, or what the contract of another system has for it. What is
+ * not a domain error is logged as ours.
+ */
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
+
+  constructor(private readonly shapes: ErrorShapes) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
@@ -25,7 +31,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="muster"');
     if (error instanceof DomainError && error.details.retryAfterS !== undefined)
       response.setHeader('Retry-After', String(error.details.retryAfterS));
-    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+    const { status, mediaType, body } = this.shapes.of(response.req.path)(problem);
+    response.status(status).type(mediaType).send(JSON.stringify(body));
   }
 }
 
