@@ -1,0 +1,67 @@
+import { median, percentile, row, spread } from '../support/figures.mjs';
+import { HttpLink, requestBytes } from '../support/http-link.mjs';
+import { closedLoop, eventText, interleaved, renewable } from '../support/load.mjs';
+import { Server } from '../support/server.mjs';
+
+const CONNECTIONS = 64;
+
+/** What sends single appends to the sessions of a server, in turns. */
+export async function singleAppends(server, { options, connections = CONNECTIONS, sessions = server.sessions, seconds = options.seconds }) {
+  const links = await Promise.all(Array.from({ length: connections }, () => HttpLink.open(server.port)));
+  const requests = sessions.map((id) => renewable(requestBytes('POST', `/api/sessions/${id}/events`, server.key, eventText(options.type)).bytes));
+  let turn = 0;
+  const run = () => closedLoop({ links, next: () => requests[turn++ % requests.length](), seconds, status: 201 });
+  return Object.assign(run, { close: () => links.forEach((link) => link.close()) });
+}
+
+/** 1: a single append, beside the same server answering without storing. */
+export async function append({ options, dialect }) {
+  const servers = {
+    muster: await Server.start({ options, dialect }),
+    log: await Server.start({ options, dialect, replace: 'log' }),
+    service: await Server.start({ options, dialect, replace: 'service' }),
+  };
+  try {
+    const sides = {};
+    for (const [name, server] of Object.entries(servers)) sides[name] = await singleAppends(server, { options });
+    const results = await interleaved(sides, options);
+    Object.values(sides).forEach((side) => side.close());
+    const rates = (name) => results[name].map(({ perSecond }) => perSecond);
+    const ratio = (peer) => median(results.muster.map(({ perSecond }, index) => perSecond / results[peer][index].perSecond));
+    const all = results.muster.flatMap(({ latencies }) => latencies);
+    const common = { database: dialect, measured: median(rates('muster')), unit: 'events/s', rounds: results };
+    return [
+      row({
+        bar: 1,
+        what: `single append, HTTP, ${CONNECTIONS} connections`,
+        ...common,
+        peer: median(rates('log')),
+        peerWhat: 'the same, answered in place of storing',
+        ratio: ratio('log'),
+        least: 0.7,
+        notes: `spread ${Math.round(spread(rates('muster')) * 100)} %`,
+        rounds: { muster: rates('muster'), log: rates('log'), service: rates('service') },
+      }),
+      row({
+        bar: 1,
+        what: 'the same, beside an authenticated route that only answers',
+        ...common,
+        peer: median(rates('service')),
+        peerWhat: 'no look-up, no validation, no store',
+        ratio: ratio('service'),
+        rounds: undefined,
+      }),
+      row({
+        bar: 1,
+        what: 'p99 of a single append',
+        database: dialect,
+        measured: percentile(all, 0.99),
+        unit: 'ms',
+        most: 40,
+        notes: `p50 ${percentile(all, 0.5).toFixed(1)} ms`,
+      }),
+    ];
+  } finally {
+    for (const server of Object.values(servers)) await server.stop();
+  }
+}

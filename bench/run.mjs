@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// The promises of docs/performance.md, each beside its limit or its peer in the same run: npm run build && npm run bench -- --help
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { append } from './rows/append.mjs';
+import { tableOf } from './support/figures.mjs';
+import { readOptions } from './support/options.mjs';
+import { topOf } from './support/profile.mjs';
+
+const ROWS = {
+  append: { run: append, databases: true },
+};
+
+const options = readOptions();
+if (options.isList) {
+  console.log(Object.keys(ROWS).join('\n'));
+  process.exit(0);
+}
+const names = options.only ?? Object.keys(ROWS);
+const unknown = names.filter((name) => !(name in ROWS));
+if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(', ')}; see --list.`);
+if (options.profileDir && !existsSync(options.profileDir)) mkdirSync(options.profileDir, { recursive: true });
+
+const rows = [];
+for (const name of names)
+  for (const dialect of ROWS[name].databases ? options.databases : [undefined]) {
+    const start = performance.now();
+    try {
+      rows.push(...(await ROWS[name].run({ options, dialect })));
+    } catch (error) {
+      process.exitCode = 1;
+      console.error(`${name}${dialect ? ` (${dialect})` : ''} failed: ${error instanceof Error ? error.stack : error}`);
+    }
+    console.error(`${name}${dialect ? ` (${dialect})` : ''}: ${((performance.now() - start) / 1_000).toFixed(0)} s`);
+  }
+console.log(tableOf(rows));
+if (options.profileDir) console.log(topOf(options.profileDir));
+const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
+writeFileSync(options.json, `${JSON.stringify({ machine, options: { ...options, postgresUrl: undefined }, rows }, undefined, 2)}\n`);
+console.error(`written to ${options.json}`);
