@@ -4,12 +4,20 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { append } from './rows/append.mjs';
+import { batch } from './rows/batch.mjs';
+import { frames } from './rows/frames.mjs';
+import { layers } from './rows/layers.mjs';
+import { replay } from './rows/replay.mjs';
 import { tableOf } from './support/figures.mjs';
 import { readOptions } from './support/options.mjs';
 import { topOf } from './support/profile.mjs';
 
 const ROWS = {
   append: { run: append, databases: true },
+  frames: { run: frames, databases: true },
+  batch: { run: batch, databases: true },
+  replay: { run: replay, databases: true },
+  layers: { run: layers, databases: true },
 };
 
 const options = readOptions();

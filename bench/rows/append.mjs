@@ -1,17 +1,15 @@
 import { median, percentile, row, spread } from '../support/figures.mjs';
-import { HttpLink, requestBytes } from '../support/http-link.mjs';
+import { requestBytes, withLinks } from '../support/http-link.mjs';
 import { closedLoop, eventText, interleaved, renewable } from '../support/load.mjs';
 import { Server } from '../support/server.mjs';
 
 const CONNECTIONS = 64;
 
-/** What sends single appends to the sessions of a server, in turns. */
-export async function singleAppends(server, { options, connections = CONNECTIONS, sessions = server.sessions, seconds = options.seconds }) {
-  const links = await Promise.all(Array.from({ length: connections }, () => HttpLink.open(server.port)));
+/** What sends single appends to the sessions of a server, in turns; with new connections each time, as an idle one is closed. */
+export function singleAppends(server, { options, connections = CONNECTIONS, sessions = server.sessions, seconds = options.seconds }) {
   const requests = sessions.map((id) => renewable(requestBytes('POST', `/api/sessions/${id}/events`, server.key, eventText(options.type)).bytes));
   let turn = 0;
-  const run = () => closedLoop({ links, next: () => requests[turn++ % requests.length](), seconds, status: 201 });
-  return Object.assign(run, { close: () => links.forEach((link) => link.close()) });
+  return () => withLinks(server, connections, (links) => closedLoop({ server, links, next: () => requests[turn++ % requests.length](), seconds, status: 201 }));
 }
 
 /** 1: a single append, beside the same server answering without storing. */
@@ -23,10 +21,10 @@ export async function append({ options, dialect }) {
   };
   try {
     const sides = {};
-    for (const [name, server] of Object.entries(servers)) sides[name] = await singleAppends(server, { options });
+    for (const [name, server] of Object.entries(servers)) sides[name] = singleAppends(server, { options });
     const results = await interleaved(sides, options);
-    Object.values(sides).forEach((side) => side.close());
     const rates = (name) => results[name].map(({ perSecond }) => perSecond);
+    const cpu = (name) => Math.round(median(results[name].map(({ cpuUs }) => cpuUs)));
     const ratio = (peer) => median(results.muster.map(({ perSecond }, index) => perSecond / results[peer][index].perSecond));
     const all = results.muster.flatMap(({ latencies }) => latencies);
     const common = { database: dialect, measured: median(rates('muster')), unit: 'events/s', rounds: results };
@@ -39,7 +37,7 @@ export async function append({ options, dialect }) {
         peerWhat: 'the same, answered in place of storing',
         ratio: ratio('log'),
         least: 0.7,
-        notes: `spread ${Math.round(spread(rates('muster')) * 100)} %`,
+        notes: `CPU ${cpu('muster')} and ${cpu('log')} us; spread ${Math.round(spread(rates('muster')) * 100)} %`,
         rounds: { muster: rates('muster'), log: rates('log'), service: rates('service') },
       }),
       row({
@@ -49,6 +47,7 @@ export async function append({ options, dialect }) {
         peer: median(rates('service')),
         peerWhat: 'no look-up, no validation, no store',
         ratio: ratio('service'),
+        notes: `CPU ${cpu('service')} us`,
         rounds: undefined,
       }),
       row({

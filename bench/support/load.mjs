@@ -33,10 +33,11 @@ export function renewable(bytes) {
 
 /**
  * Keeps every link busy with one request at a time for `seconds`; `next(linkIndex)` gives the bytes. What was begun within that time
- * counts, and the time until the last of it is answered. Fails at the first answer that is not `status`.
+ * counts, and the time until the last of it is answered. `cpuUs`: of the server, a request. Fails at the first answer that is not `status`.
  */
-export async function closedLoop({ links, next, seconds, status }) {
+export async function closedLoop({ server, links, next, seconds, status }) {
   const latencies = [];
+  const cpu = server.cpu;
   const start = performance.now();
   const until = start + seconds * 1_000;
   await Promise.all(
@@ -51,7 +52,8 @@ export async function closedLoop({ links, next, seconds, status }) {
     }),
   );
   const took = (performance.now() - start) / 1_000;
-  return { count: latencies.length, perSecond: latencies.length / took, latencies };
+  const { length: count } = latencies;
+  return { count, perSecond: count / took, cpuUs: ((server.cpu - cpu) / count) * 1e6, latencies };
 }
 
 /** Runs each side once to warm it, then all of them in turns, in changing order; gives the results of each, round by round. */

@@ -34,9 +34,12 @@ export class Server {
     this.#admin = readFileSync(join(database.dataDir, 'admin.key'), 'utf8').trim();
   }
 
-  /** `replace`: what of it answers without doing its work, see entry.mjs. `tune`: other bounds of realtime delivery. */
-  static async start({ options, dialect, replace = '', tune = {}, database, nodeArguments = [], sessions = 100, environment = {} }) {
-    const own = database ?? (await createDatabase(dialect, options.postgresUrl));
+  /**
+   * `replace`: what of it answers without doing its work, see entry.mjs. `tune`: other bounds of realtime delivery. `after`: a server that
+   * was stopped and whose database, sessions and key this one goes on with.
+   */
+  static async start({ options, dialect, replace = '', tune = {}, after, nodeArguments = [], sessions = 100, environment = {} }) {
+    const own = after?.database ?? (await createDatabase(dialect, options.postgresUrl));
     const profile = options.profileDir ? ['--cpu-prof', '--cpu-prof-dir', resolve(options.profileDir)] : [];
     const child = fork(ENTRY, [], {
       execArgv: [...nodeArguments, ...profile],
@@ -60,7 +63,9 @@ export class Server {
       child.once('exit', (code) => fail(new Error(`The server ended with ${code}. Is it built? npm run build.`)));
     });
     const server = new Server(child, url, own);
-    await server.#populate(sessions);
+    if (after) Object.assign(server, { key: after.key, sessions: after.sessions });
+    else await server.#populate(sessions);
+    await server.ask({ what: 'replace' });
     return server;
   }
 
@@ -99,7 +104,6 @@ export class Server {
       const { id } = await this.call('/api/sessions', { runtime: 'external', workspaceId });
       this.sessions.push(id);
     }
-    await this.ask({ what: 'replace' });
   }
 
   /** Ends the process; the database goes too, unless it is somebody else's. */

@@ -24,6 +24,7 @@ export class WsLink {
   onClose = () => undefined;
   #left;
 
+  /** Resolves when the server has said hello. */
   static async open(port, key) {
     const link = new WsLink();
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
@@ -51,9 +52,8 @@ export class WsLink {
           socket.off('data', take);
           if (head.latin1Slice(9, 12) !== '101') return fail(new Error(head.toString('latin1')));
           socket.on('data', (data) => link.#take(data));
-          done();
-          // What came with the answer (hello) is for whoever listens by the next turn.
-          if (head.length > end + 4) setImmediate(() => link.#take(head.subarray(end + 4)));
+          link.next('hello').then(done);
+          if (head.length > end + 4) link.#take(head.subarray(end + 4));
         };
         socket.on('data', take);
       });
