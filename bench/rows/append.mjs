@@ -1,15 +1,22 @@
 import { median, percentile, row, spread } from '../support/figures.mjs';
 import { requestBytes, withLinks } from '../support/http-link.mjs';
-import { closedLoop, eventText, interleaved, renewable } from '../support/load.mjs';
+import { closedLoop, eventText, interleaved, renewable, WARM_UP } from '../support/load.mjs';
 import { Server } from '../support/server.mjs';
 
 const CONNECTIONS = 64;
 
 /** What sends single appends to the sessions of a server, in turns; with new connections each time, as an idle one is closed. */
-export function singleAppends(server, { options, connections = CONNECTIONS, sessions = server.sessions, seconds = options.seconds }) {
-  const requests = sessions.map((id) => renewable(requestBytes('POST', `/api/sessions/${id}/events`, server.key, eventText(options.type)).bytes));
+export function singleAppends(
+  server,
+  { options, connections = CONNECTIONS, sessions = server.sessions, seconds = options.seconds, least = 0 },
+) {
+  const requests = sessions.map((id) =>
+    renewable(requestBytes('POST', `/api/sessions/${id}/events`, server.key, eventText(options.type)).bytes),
+  );
   let turn = 0;
-  return () => withLinks(server, connections, (links) => closedLoop({ server, links, next: () => requests[turn++ % requests.length](), seconds, status: 201 }));
+  const next = () => requests[turn++ % requests.length]();
+  return ({ isWarmUp = false } = {}) =>
+    withLinks(server, connections, (links) => closedLoop({ server, links, next, seconds, least: isWarmUp ? WARM_UP : least, status: 201 }));
 }
 
 /** 1: a single append, beside the same server answering without storing. */

@@ -28,8 +28,7 @@ export async function bareStore({ options, dialect }) {
   const child = fork(resolve(import.meta.dirname, '../support/bare-store.mjs'));
   const ask = asker(child);
   const { file, url } = server.database;
-  const run = (batch) =>
-    ask({ what: 'run', file, url, sessions: server.sessions, batch, seconds: options.seconds, type: options.type });
+  const run = (batch) => ask({ what: 'run', file, url, sessions: server.sessions, batch, seconds: options.seconds, type: options.type });
   return {
     run,
     stop: async () => {

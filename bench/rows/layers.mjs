@@ -7,6 +7,7 @@ import { Server } from '../support/server.mjs';
 import { singleAppends } from './append.mjs';
 
 const CONNECTIONS = 16;
+const REQUESTS = 3_000;
 
 /** From the bottom up: each does what those before it do, and what it is called. `replace` as in entry.mjs. */
 const LAYERS = [
@@ -21,7 +22,9 @@ const LAYERS = [
 ];
 
 async function layerServer(layer) {
-  const child = fork(resolve(import.meta.dirname, '../support/layer-server.mjs'), [], { env: { PATH: process.env.PATH, BENCH_LAYER: layer } });
+  const child = fork(resolve(import.meta.dirname, '../support/layer-server.mjs'), [], {
+    env: { PATH: process.env.PATH, BENCH_LAYER: layer },
+  });
   const url = await new Promise((done, fail) => {
     child.once('message', (message) => done(message.url));
     child.once('exit', (code) => fail(new Error(`The ${layer} server ended with ${code}.`)));
@@ -45,7 +48,7 @@ export async function layers({ options, dialect }) {
     for (const { what, layer, replace } of LAYERS) {
       const server = layer ? await layerServer(layer) : await Server.start({ options, dialect, replace });
       servers.push(server);
-      sides[what] = singleAppends(server, { options, connections: CONNECTIONS, seconds: Math.min(1.5, options.seconds) });
+      sides[what] = singleAppends(server, { options, connections: CONNECTIONS, seconds: 0, least: REQUESTS });
     }
     const results = await interleaved(sides, options);
     const cost = (what) => median(results[what].map(({ cpuUs }) => cpuUs));

@@ -10,7 +10,20 @@ const COLUMNS = 'session_id, seq, id, turn, type, source, actor, occurred_at, re
 const HASH = 'a'.repeat(64);
 const NOW = '2026-11-20T14:00:05.000Z';
 
-const rowOf = (sessionId, seq, type, payload) => [sessionId, seq, randomUUID(), null, type, 'api', 'user:bench', NOW, NOW, null, payload, HASH];
+const rowOf = (sessionId, seq, type, payload) => [
+  sessionId,
+  seq,
+  randomUUID(),
+  null,
+  type,
+  'api',
+  'user:bench',
+  NOW,
+  NOW,
+  null,
+  payload,
+  HASH,
+];
 
 export function openSqlite(file) {
   const db = new Sqlite(file);

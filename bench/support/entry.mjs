@@ -5,8 +5,11 @@
 //   guard       the same, and AccessGuard lets everybody in
 // It only knows names of methods; where one is gone it ends with an error instead of measuring something else.
 
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { answering } from './processes.mjs';
 
 const require = createRequire(import.meta.url);
@@ -69,9 +72,30 @@ const REPLACEMENTS = {
 };
 
 const { app, url } = await startServer(environment, logger);
-process.once('SIGTERM', () => app.close().then(() => process.exit(0)));
+process.once('SIGTERM', async () => {
+  await writeProfile();
+  await app.close();
+  process.exit(0);
+});
 const { RealtimeLimits } = dist('realtime/realtime-limits.js');
 Object.assign(app.get(RealtimeLimits), JSON.parse(process.env.BENCH_TUNE ?? '{}'));
+
+const inspector = new Session();
+const post = promisify(inspector.post.bind(inspector));
+const profileDir = process.env.BENCH_PROFILE_DIR;
+
+/** From the end of the start, so that loading modules is not in it. */
+async function beginProfile() {
+  inspector.connect();
+  await post('Profiler.enable');
+  await post('Profiler.start');
+}
+
+async function writeProfile() {
+  if (!profileDir) return;
+  const { profile } = await post('Profiler.stop');
+  writeFileSync(join(profileDir, `${process.env.BENCH_REPLACE || 'muster'}-${process.pid}.cpuprofile`), JSON.stringify(profile));
+}
 
 answering({
   memory: async () => {
@@ -84,6 +108,7 @@ answering({
   // Replaced only when everything is set up through the real thing.
   replace: async () => {
     REPLACEMENTS[process.env.BENCH_REPLACE](app);
+    if (profileDir) await beginProfile();
     return {};
   },
 });

@@ -20,7 +20,9 @@ function fillSqlite(file, sessions, count, type, payload) {
   const db = new Sqlite(file);
   db.pragma('synchronous = OFF');
   db.pragma('cache_size = -200000');
-  const insert = db.prepare(`insert into session_events (${COLUMNS}) values (?,?,?,null,?,'api','user:bench','${NOW}','${NOW}',null,?,'${HASH}')`);
+  const insert = db.prepare(
+    `insert into session_events (${COLUMNS}) values (?,?,?,null,?,'api','user:bench','${NOW}','${NOW}',null,?,'${HASH}')`,
+  );
   const update = db.prepare('update session_heads set last_seq = last_seq + ?, message_count = message_count + ? where session_id = ?');
   const last = db.prepare('select last_seq from session_heads where session_id = ?').pluck();
   const some = db.transaction((sessionId, from, to) => {

@@ -13,7 +13,11 @@ export function payloadOf(type) {
   const make = PAYLOADS[type];
   if (!make) throw new Error(`--type: one of ${Object.keys(PAYLOADS).join(', ')}`);
   const around = JSON.stringify(make('')).length;
-  return make(randomBytes(PAYLOAD_BYTES).toString('base64url').slice(0, PAYLOAD_BYTES - around));
+  return make(
+    randomBytes(PAYLOAD_BYTES)
+      .toString('base64url')
+      .slice(0, PAYLOAD_BYTES - around),
+  );
 }
 
 /** An event whose id is {@link NO_ID}, as JSON. */
@@ -31,18 +35,21 @@ export function renewable(bytes) {
   };
 }
 
+/** Requests after which V8 has compiled what it will compile. */
+export const WARM_UP = 5_000;
+
 /**
- * Keeps every link busy with one request at a time for `seconds`; `next(linkIndex)` gives the bytes. What was begun within that time
+ * Keeps every link busy with one request at a time for `seconds`, and until there were `least`; `next(linkIndex)` gives the bytes. What was begun within that time
  * counts, and the time until the last of it is answered. `cpuUs`: of the server, a request. Fails at the first answer that is not `status`.
  */
-export async function closedLoop({ server, links, next, seconds, status }) {
+export async function closedLoop({ server, links, next, seconds, least = 0, status }) {
   const latencies = [];
   const cpu = server.cpu;
   const start = performance.now();
   const until = start + seconds * 1_000;
   await Promise.all(
     links.map(async (link, index) => {
-      for (let now = performance.now(); now < until; ) {
+      for (let now = start; now < until || latencies.length < least;) {
         const answer = await link.request(next(index));
         if (answer.status !== status) throw new Error(`Answered ${answer.status}: ${answer.body.toString()}`);
         const then = performance.now();
@@ -56,12 +63,12 @@ export async function closedLoop({ server, links, next, seconds, status }) {
   return { count, perSecond: count / took, cpuUs: ((server.cpu - cpu) / count) * 1e6, latencies };
 }
 
-/** Runs each side once to warm it, then all of them in turns, in changing order; gives the results of each, round by round. */
-export async function interleaved(sides, { rounds, warm = true }) {
+/** Runs each side once to warm it (`isWarmUp`), then all of them in turns, in changing order; gives the results of each, round by round. */
+export async function interleaved(sides, { rounds }) {
   const names = Object.keys(sides);
-  if (warm) for (const name of names) await sides[name]();
+  for (const name of names) await sides[name]({ isWarmUp: true });
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++)
-    for (const name of round % 2 ? names.toReversed() : names) results[name].push(await sides[name]());
+    for (const name of round % 2 ? names.toReversed() : names) results[name].push(await sides[name]({ isWarmUp: false }));
   return results;
 }

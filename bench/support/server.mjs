@@ -40,9 +40,8 @@ export class Server {
    */
   static async start({ options, dialect, replace = '', tune = {}, after, nodeArguments = [], sessions = 100, environment = {} }) {
     const own = after?.database ?? (await createDatabase(dialect, options.postgresUrl));
-    const profile = options.profileDir ? ['--cpu-prof', '--cpu-prof-dir', resolve(options.profileDir)] : [];
     const child = fork(ENTRY, [], {
-      execArgv: [...nodeArguments, ...profile],
+      execArgv: nodeArguments,
       env: {
         PATH: process.env.PATH,
         HOME: own.dataDir,
@@ -54,6 +53,7 @@ export class Server {
         ...own.environment,
         ...environment,
         BENCH_REPLACE: replace,
+        BENCH_PROFILE_DIR: options.profileDir ? resolve(options.profileDir) : '',
         BENCH_TUNE: JSON.stringify(tune),
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
