@@ -5,18 +5,33 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { append } from './rows/append.mjs';
 import { batch } from './rows/batch.mjs';
+import { broadcast } from './rows/broadcast.mjs';
+import { delivery } from './rows/delivery.mjs';
 import { frames } from './rows/frames.mjs';
+import { hot } from './rows/hot.mjs';
+import { idle } from './rows/idle.mjs';
 import { layers } from './rows/layers.mjs';
 import { replay } from './rows/replay.mjs';
+import { size } from './rows/size.mjs';
+import { stalled } from './rows/stalled.mjs';
+import { storm } from './rows/storm.mjs';
 import { tableOf } from './support/figures.mjs';
 import { readOptions } from './support/options.mjs';
 import { topOf } from './support/profile.mjs';
 
+/** `databases`: whether it is measured on each. */
 const ROWS = {
   append: { run: append, databases: true },
   frames: { run: frames, databases: true },
   batch: { run: batch, databases: true },
+  hot: { run: hot, databases: true },
+  delivery: { run: delivery, databases: true },
+  broadcast: { run: broadcast, databases: false },
   replay: { run: replay, databases: true },
+  storm: { run: storm, databases: true },
+  idle: { run: idle, databases: false },
+  stalled: { run: stalled, databases: false },
+  size: { run: size, databases: true },
   layers: { run: layers, databases: true },
 };
 

@@ -1,9 +1,7 @@
-import { fork } from 'node:child_process';
-import { resolve } from 'node:path';
+import { child } from '../support/children.mjs';
 import { median, row, spread } from '../support/figures.mjs';
 import { requestBytes, withLinks } from '../support/http-link.mjs';
 import { closedLoop, eventText, interleaved, renewable } from '../support/load.mjs';
-import { asker } from '../support/processes.mjs';
 import { Server } from '../support/server.mjs';
 
 const BATCH = 100;
@@ -25,14 +23,14 @@ export function batchAppends(server, { options, sessions = server.sessions, conn
 export async function bareStore({ options, dialect }) {
   const server = await Server.start({ options: { ...options, profileDir: undefined }, dialect });
   await server.stop({ keep: true });
-  const child = fork(resolve(import.meta.dirname, '../support/bare-store.mjs'));
-  const ask = asker(child);
+  const store = child('bare-store.mjs');
   const { file, url } = server.database;
-  const run = (batch) => ask({ what: 'run', file, url, sessions: server.sessions, batch, seconds: options.seconds, type: options.type });
+  const run = (size) =>
+    store.ask('run', { file, url, sessions: server.sessions, batch: size, seconds: options.seconds, type: options.type });
   return {
     run,
     stop: async () => {
-      child.disconnect();
+      await store.stop();
       await server.database.drop();
     },
   };

@@ -1,8 +1,6 @@
-import { fork } from 'node:child_process';
-import { resolve } from 'node:path';
+import { listening } from '../support/children.mjs';
 import { median, row } from '../support/figures.mjs';
 import { interleaved } from '../support/load.mjs';
-import { cpuOf } from '../support/processes.mjs';
 import { Server } from '../support/server.mjs';
 import { singleAppends } from './append.mjs';
 
@@ -21,32 +19,15 @@ const LAYERS = [
   { what: '+ log and store', replace: '' },
 ];
 
-async function layerServer(layer) {
-  const child = fork(resolve(import.meta.dirname, '../support/layer-server.mjs'), [], {
-    env: { PATH: process.env.PATH, BENCH_LAYER: layer },
-  });
-  const url = await new Promise((done, fail) => {
-    child.once('message', (message) => done(message.url));
-    child.once('exit', (code) => fail(new Error(`The ${layer} server ended with ${code}.`)));
-  });
-  return {
-    port: Number(new URL(url).port),
-    key: `muster_${'x'.repeat(40)}`,
-    sessions: Array.from({ length: 100 }, (_, at) => `00000000-0000-7000-8000-${String(at).padStart(12, '0')}`),
-    get cpu() {
-      return cpuOf(child.pid);
-    },
-    stop: async () => void child.kill(),
-  };
-}
-
 /** 12: what each layer of a single append costs, in CPU of the server. */
 export async function layers({ options, dialect }) {
   const servers = [];
   try {
     const sides = {};
     for (const { what, layer, replace } of LAYERS) {
-      const server = layer ? await layerServer(layer) : await Server.start({ options, dialect, replace });
+      const server = layer
+        ? await listening('layer-server.mjs', { BENCH_LAYER: layer })
+        : await Server.start({ options, dialect, replace });
       servers.push(server);
       sides[what] = singleAppends(server, { options, connections: CONNECTIONS, seconds: 0, least: REQUESTS });
     }
