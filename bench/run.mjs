@@ -15,7 +15,8 @@ import { replay } from './rows/replay.mjs';
 import { size } from './rows/size.mjs';
 import { stalled } from './rows/stalled.mjs';
 import { storm } from './rows/storm.mjs';
-import { tableOf } from './support/figures.mjs';
+import { dropAll } from './support/databases.mjs';
+import { row, tableOf } from './support/figures.mjs';
 import { readOptions } from './support/options.mjs';
 import { topOf } from './support/profile.mjs';
 
@@ -45,20 +46,31 @@ const unknown = names.filter((name) => !(name in ROWS));
 if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(', ')}; see --list.`);
 if (options.profileDir && !existsSync(options.profileDir)) mkdirSync(options.profileDir, { recursive: true });
 
+// Children end with the channel to this process; what they wrote is removed here.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void dropAll().finally(() => process.exit(1)));
+
+const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
 const rows = [];
+/** After every row, so that a run that is cut short leaves what it has. */
+const keep = () =>
+  writeFileSync(options.json, `${JSON.stringify({ machine, options: { ...options, postgresUrl: undefined }, rows }, undefined, 2)}\n`);
+
 for (const name of names)
   for (const dialect of ROWS[name].databases ? options.databases : [undefined]) {
     const start = performance.now();
+    const title = dialect ? `${name} (${dialect})` : name;
     try {
       rows.push(...(await ROWS[name].run({ options, dialect })));
     } catch (error) {
       process.exitCode = 1;
-      console.error(`${name}${dialect ? ` (${dialect})` : ''} failed: ${error instanceof Error ? error.stack : error}`);
+      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      rows.push(row({ bar: '', what: `${title} failed: ${why}`, database: dialect, measured: NaN, unit: '', least: 0 }));
+      console.error(error);
+      await dropAll();
     }
-    console.error(`${name}${dialect ? ` (${dialect})` : ''}: ${((performance.now() - start) / 1_000).toFixed(0)} s`);
+    keep();
+    console.error(`${title}: ${((performance.now() - start) / 1_000).toFixed(0)} s`);
   }
 console.log(tableOf(rows));
 if (options.profileDir) console.log(topOf(options.profileDir));
-const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
-writeFileSync(options.json, `${JSON.stringify({ machine, options: { ...options, postgresUrl: undefined }, rows }, undefined, 2)}\n`);
 console.error(`written to ${options.json}`);

@@ -14,11 +14,25 @@ async function admin(url, sql) {
   }
 }
 
+const open = new Set();
+
+/** For a run that is cut short. */
+export const dropAll = () => Promise.all([...open].map((drop) => drop()));
+
 /** A database of its own, with a directory of its own. `file` or `url` names it. */
 export async function createDatabase(dialect, postgresUrl) {
   const dataDir = mkdtempSync(join(tmpdir(), 'muster-bench-'));
   const removeDir = () => rmSync(dataDir, { recursive: true, force: true });
-  if (dialect === 'sqlite') return { dialect, dataDir, file: join(dataDir, 'muster.db'), environment: {}, drop: async () => removeDir() };
+  const counted = (drop) => {
+    const once = async () => {
+      open.delete(once);
+      await drop();
+    };
+    open.add(once);
+    return once;
+  };
+  if (dialect === 'sqlite')
+    return { dialect, dataDir, file: join(dataDir, 'muster.db'), environment: {}, drop: counted(async () => removeDir()) };
   const name = `muster_bench_${randomBytes(6).toString('hex')}`;
   await admin(postgresUrl, `create database ${name}`);
   const url = new URL(postgresUrl);
@@ -28,9 +42,9 @@ export async function createDatabase(dialect, postgresUrl) {
     dataDir,
     url: url.href,
     environment: { MUSTER_DATABASE_URL: url.href },
-    drop: async () => {
+    drop: counted(async () => {
       await admin(postgresUrl, `drop database if exists ${name} with (force)`);
       removeDir();
-    },
+    }),
   };
 }

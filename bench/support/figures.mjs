@@ -34,8 +34,8 @@ function cellsOf(each) {
   return [
     String(each.bar),
     each.what,
-    each.database,
-    `${number(each.measured)} ${each.unit}`,
+    each.database ?? '',
+    Number.isNaN(each.measured) ? '' : `${number(each.measured)} ${each.unit}`,
     each.peer === undefined ? '' : `${number(each.peer)} ${each.peerWhat}`,
     number(each.ratio),
     limitOf(each),

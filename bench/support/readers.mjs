@@ -6,6 +6,7 @@ import { WsLink } from './ws-link.mjs';
 
 const AT_ONCE = 64;
 const CAUGHT_UP = Buffer.from('{"type":"caught_up"');
+const ERROR = Buffer.from('{"type":"error"');
 const EVENTS = Buffer.from('{"type":"events"');
 const NUMBERS = /"prev":(\d+),"cursor":"([0-9a-f]+)\.(\d+)"/;
 
@@ -26,6 +27,7 @@ class Reader {
   cursor = '0';
   captured;
   onCaughtUp = () => undefined;
+  onFailure = () => undefined;
 
   constructor(index) {
     this.index = index;
@@ -38,6 +40,7 @@ class Reader {
 
   take(data, from, end) {
     if (startsWith(data, from, end, CAUGHT_UP)) return this.onCaughtUp();
+    if (startsWith(data, from, end, ERROR)) return this.onFailure(new Error(data.toString('utf8', from, end)));
     if (!startsWith(data, from, end, EVENTS)) return undefined;
     const found = NUMBERS.exec(data.latin1Slice(from, Math.min(end, from + 200)));
     const prev = Number(found[1]);
@@ -57,6 +60,7 @@ class Reader {
     this.session = this.index % sessions.length;
     return new Promise((done, fail) => {
       this.onCaughtUp = () => done(now());
+      this.onFailure = fail;
       this.link.onClose = () => fail(new Error('The server closed a WebSocket.'));
       this.link.send(JSON.stringify({ type: 'subscribe', sessionId: sessions[this.session], after }));
     });

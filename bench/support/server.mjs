@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { createDatabase } from './databases.mjs';
 import { asker, cpuOf, ended, residentOf } from './processes.mjs';
 
@@ -20,6 +21,19 @@ const LIMITS_OFF = Object.fromEntries(
     'MAX_CONNECTIONS_PER_ADDRESS',
   ].map((name) => [`MUSTER_${name}`, '0']),
 );
+
+/** More than its grace at shutdown. */
+const STOP_MS = 20_000;
+
+/** What the server says, but not a thousand times. */
+const MOST_LINES = 3;
+function tellSome(stream) {
+  let lines = 0;
+  createInterface({ input: stream }).on('line', (line) => {
+    if (++lines <= MOST_LINES) console.error(line);
+  });
+  stream.once('close', () => lines > MOST_LINES && console.error(`… and ${lines - MOST_LINES} more lines of the server`));
+}
 
 /** A server in a process of its own, with a member's key and `sessions` external sessions in one workspace. */
 export class Server {
@@ -56,8 +70,9 @@ export class Server {
         BENCH_PROFILE_DIR: options.profileDir ? resolve(options.profileDir) : '',
         BENCH_TUNE: JSON.stringify(tune),
       },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
+    tellSome(child.stderr);
     const url = await new Promise((done, fail) => {
       child.once('message', (message) => done(message.url));
       child.once('exit', (code) => fail(new Error(`The server ended with ${code}. Is it built? npm run build.`)));
@@ -109,7 +124,9 @@ export class Server {
   /** Ends the process; the database goes too, unless it is somebody else's. */
   async stop({ keep = false } = {}) {
     this.child.kill('SIGTERM');
+    const cut = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
     await ended(this.child);
+    clearTimeout(cut);
     if (!keep) await this.database.drop();
   }
 }
