@@ -47,7 +47,11 @@ if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(', '
 if (options.profileDir && !existsSync(options.profileDir)) mkdirSync(options.profileDir, { recursive: true });
 
 // Children end with the channel to this process; what they wrote is removed here.
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void dropAll().finally(() => process.exit(1)));
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    for (const failure of ['uncaughtException', 'unhandledRejection']) process.on(failure, () => undefined);
+    void dropAll().finally(() => process.exit(1));
+  });
 
 const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
 const rows = [];
