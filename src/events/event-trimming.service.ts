@@ -4,8 +4,8 @@ import type { Head } from './event-log.types.js';
 import { TrimStore } from './persistence/trim.store.js';
 
 /** Events one unit of work trims at most, and bytes of payload after which it takes no further one: others wait meanwhile. */
-const MAX_EVENTS = 500;
-const MAX_BYTES = 1024 * 1024;
+const MAX_EVENTS = 200;
+const MAX_BYTES = 512 * 1024;
 
 /** What of a log may go. */
 export interface TrimBounds {

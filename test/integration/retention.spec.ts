@@ -121,6 +121,11 @@ describe.each(DIALECTS)('retention on %s', (dialect) => {
     expect(kept.filter(({ turn: number }) => number !== 3 && number !== null)).toEqual([]);
     expect(kept.filter(({ payload }) => payload?.includes('open'))).toHaveLength(20);
     expect((await head(turnless)).earliest).toBe(1);
+    // A reporter may say that an event belongs to a turn that begins later only.
+    const early = await session(workspaceId);
+    await append(early, [turn('started'), log('a'), log('for the next', { turn: 2 }), turn('completed'), turn('started')]);
+    await sweep();
+    expect((await head(early)).earliest).toBe(await openSeq(early, 'for the next'));
     await append(id, [turn('completed')]);
     await sweep();
     expect((await rows(id)).filter(({ payload }) => payload?.includes('open'))).toHaveLength(0);
