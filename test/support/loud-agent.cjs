@@ -13,7 +13,7 @@ const update = (fields) => send({ method: 'session/update', params: { sessionId:
 const content = (text) => [{ type: 'content', content: { type: 'text', text } }];
 
 /** The n-th piece of a stream: tells its own place, so that a text made of them can be checked. */
-const pieceOf = (n, size) => `${n}:`.padEnd(size - 1, '語x🙂.').slice(0, size - 1) + '\n';
+const pieceOf = (n, size) => `🙂${n}:`.padEnd(size - 1, '語x.') + '\n';
 
 async function step(each) {
   if (each.stream) {

@@ -10,6 +10,9 @@ const start = (script: string) => spawnGroup({ program: process.execPath, args: 
 const textOf = (event: unknown) => String(Object(Object(event).payload).text);
 
 describe('a run of a program', () => {
+  const endings: (() => Promise<void>)[] = [];
+  afterEach(async () => void (await Promise.all(endings.splice(0).map((end) => end()))));
+
   it('loses nothing of what it said, however slowly that is stored', async () => {
     const lines = 3_000;
     const group = await start(`for (let n = 1; n <= ${lines}; n++) console.log(String(n).padStart(400, '.'))`);
@@ -51,6 +54,7 @@ describe('a run of a program', () => {
     const group = await spawnGroup({ program: '/usr/bin/yes', args: ['a line of output'], cwd: process.cwd(), env: {} });
     const written = () => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${group.pid}/io`, 'utf8'))?.[1]);
     const gate = deferred();
+    endings.push(async () => gate.resolve());
     let asked = 0;
     const turn = new ProcessTurn(group, {
       output: 'text',
@@ -61,6 +65,7 @@ describe('a run of a program', () => {
       },
     });
     const run = turn.run();
+    endings.push(() => turn.interrupt());
     await eventually(() => asked > 0);
     let before = -1;
     // It sleeps in its own write once the pipe is full; one that is read on never does for long, and is far beyond the bound soon.
