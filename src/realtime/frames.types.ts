@@ -92,7 +92,13 @@ export const OUT_FRAMES = {
     })
     .describe('The connection is authenticated.'),
   reply: z
-    .strictObject({ type: z.literal('reply'), id: requestId.optional(), ok: z.literal(true), data: z.record(z.string(), z.unknown()) })
+    .strictObject({
+      type: z.literal('reply'),
+      id: requestId.optional(),
+      ok: z.literal(true),
+      replayed: z.literal(true).optional().describe('The answer to an earlier request with the same idempotencyKey.'),
+      data: z.record(z.string(), z.unknown()),
+    })
     .describe('A request was carried out.'),
   error: z
     .strictObject({
@@ -114,6 +120,7 @@ export const OUT_FRAMES = {
       sessionId,
       session,
       cursor: cursor.describe('Where the log stands; events up to here come before caught_up.'),
+      earliest: cursor.describe('Where what is kept of the log begins: without a cursor, the events behind it come first.'),
       open: z.array(openBlock),
     })
     .describe('A subscription to a session begins. `open` is streaming text as it stands; deltas go on exactly behind it.'),

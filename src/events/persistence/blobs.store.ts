@@ -6,6 +6,11 @@ import type { PreparedBlob } from '../blob-spill.js';
 
 const HASHES_A_QUERY = 500;
 
+/** An event with what was taken out of it. */
+interface Holder {
+  readonly blobs: readonly PreparedBlob[];
+}
+
 /** What a session holds of this hash. */
 export interface BlobFacts {
   readonly sha256: string;
@@ -21,27 +26,33 @@ export interface BlobFacts {
 export class BlobsStore {
   constructor(private readonly db: Database) {}
 
-  /** Keeps what was taken out of a session's events, in the unit that stores them; to be called once the unit has its heads. */
-  async store(work: Work, sessionId: string, events: readonly { readonly blobs: readonly PreparedBlob[] }[]): Promise<void> {
-    if (events.every(({ blobs }) => blobs.length === 0)) return;
-    const byHash = new Map(events.flatMap(({ blobs }) => blobs).map((each) => [each.blob, each]));
+  /** Keeps what was taken out of sessions' events, in the unit that stores them; to be called once the unit has its heads. */
+  async store(
+    work: Work,
+    growths: readonly { readonly head: { readonly sessionId: string }; readonly fresh: readonly Holder[] }[],
+  ): Promise<void> {
+    if (growths.every(({ fresh }) => fresh.every(({ blobs }) => blobs.length === 0))) return;
+    const links = growths.flatMap(({ head, fresh }) =>
+      fresh.flatMap(({ blobs }) => blobs.map((blob) => ({ sessionId: head.sessionId, blob }))),
+    );
+    const byHash = new Map(links.map(({ blob }) => [blob.blob, blob]));
     const hashes = [...byHash.keys()].sort();
     const known = await this.lock(work, hashes, 'share');
     for (const hash of hashes) {
       const blob = byHash.get(hash);
-      if (!blob) continue;
       // Where somebody else brought it meanwhile, the update makes that row ours until the commit: nobody removes it before the link is there.
-      if (!known.has(hash))
+      if (blob && !known.has(hash))
         await work.query(
           'insert into blobs (sha256, size, bytes) values (?, ?, ?) on conflict (sha256) do update set size = excluded.size',
           [hash, blob.size, blob.bytes],
         );
+    }
+    for (const { sessionId, blob } of links)
       await work.query('insert into session_blobs (session_id, sha256, mime_type) values (?, ?, ?) on conflict do nothing', [
         sessionId,
-        hash,
+        blob.blob,
         blob.mimeType,
       ]);
-    }
   }
 
   /** Removes the links of a session, and every blob that no other session links. */

@@ -4,12 +4,14 @@ import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
 import { BEGINNING, type Cursor, formatCursor } from '../../events/cursor.js';
 import { EventLog } from '../../events/event-log.service.js';
+import { ResyncRequiredError } from '../../events/events.errors.js';
 import { OpenBlocks } from '../../events/open-blocks.service.js';
 import { SessionResponse } from '../../sessions/dto/session.response.js';
 import { isEnded } from '../../sessions/session.state.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame, session as sessionSchema } from '../frames.types.js';
 import { errorFrame } from '../error-frame.js';
+import { resyncFrame } from '../resync-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
 import { type ReadableLog, SessionReader } from './session-reader.js';
@@ -66,7 +68,7 @@ export class SessionStreams {
         cancel: () => topic.release(),
         start: (outlet, ends) => {
           const options = {
-            after: after.seq,
+            after: this.log.startOf(head, after),
             deltas,
             ...(types && types.length > 0 ? { types: new Set(types) } : {}),
             ...ends,
@@ -81,6 +83,7 @@ export class SessionStreams {
               sessionId,
               session: sessionSchema.parse(SessionResponse.of(view)),
               cursor: formatCursor(head.epoch, head.lastSeq),
+              earliest: formatCursor(head.epoch, head.earliestSeq - 1),
               open: open.map(({ blockId, turn, kind, text }) => ({ blockId, turn, kind, text })),
             }),
           );
@@ -108,7 +111,7 @@ export class SessionStreams {
   /** The log can't be read: the reader hears why, and comes again with its cursor. */
   private fail(outlet: Outlet, ends: StreamEnds, error: unknown): void {
     if (!(error instanceof DomainError)) this.logger.error({ msg: 'a stream failed', err: error });
-    outlet.send(errorFrame(problemOf(error)));
+    outlet.send(error instanceof ResyncRequiredError ? resyncFrame(error) : errorFrame(problemOf(error)));
     ends.onEnd();
   }
 }
