@@ -27,7 +27,7 @@ export async function answerWithBlob(
   const { size, mimeType, sha256 } = blob;
   response.setHeader('ETag', `"${sha256}"`);
   response.setHeader('Cache-Control', 'private, max-age=31536000, immutable');
-  if (request.fresh) return void response.status(304).end();
+  if (isKnown(request, sha256)) return void response.status(304).end();
   const part = partOf(request, response, blob);
   response.set({
     'Content-Type': mimeType.startsWith('text/') ? `${mimeType}; charset=utf-8` : mimeType,
@@ -46,6 +46,10 @@ export async function answerWithBlob(
     if (!isErrno(error, 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
   }
 }
+
+/** Whether the caller has it, by `If-None-Match`; also where it says `no-cache`: what is named by its content can't have changed. */
+const isKnown = (request: Request, sha256: string): boolean =>
+  (request.headers['if-none-match'] ?? '').split(',').some((each) => [`"${sha256}"`, `W/"${sha256}"`, '*'].includes(each.trim()));
 
 /** One range, of this very blob; several, other units and what is none are answered with all of it, as if it had not been asked for. */
 function partOf(request: Request, response: Response, { size, sha256 }: BlobFacts): Part | undefined {
