@@ -40,7 +40,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
   }
 
   private connected(request: IncomingMessage, socket: WebSocket, principal: Principal | undefined): void {
-    const outlet = new SocketOutlet(socket, this.limits);
+    const outlet = new SocketOutlet(socket, request.socket, this.limits);
     const connection = new Connection(socket, outlet, {
       commands: this.commands,
       limits: this.limits,

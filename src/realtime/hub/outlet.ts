@@ -1,5 +1,6 @@
 import { Turns } from '../../core/database/turns.js';
-import { type OutFrame, outFrame } from '../frames.types.js';
+import { outFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 
 /**

@@ -14,7 +14,7 @@ import { errorFrame } from '../error-frame.js';
 import { resyncFrame } from '../resync-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
-import { type ReadableLog, SessionReader } from './session-reader.js';
+import { SessionReader } from './session-reader.js';
 import { SessionSight } from './sight.js';
 
 export interface StreamOptions {
@@ -59,6 +59,7 @@ export class SessionStreams {
     try {
       const head = await this.log.head(sessionId);
       this.log.assertReadable(head, after);
+      topic.note(head.lastSeq);
       if (head.ended && !isEnded(view.session.status)) view = await this.sessions.get(principal, id);
       const { status } = view.session;
       if (head.ended && isEnded(status)) topic.markEnded(head.lastSeq, status);
@@ -74,7 +75,7 @@ export class SessionStreams {
             ...ends,
             onFailure: (error: unknown) => this.fail(outlet, ends, error),
           };
-          const reader = new SessionReader(topic, this.readable(sessionId), outlet, options);
+          const reader = new SessionReader(topic, outlet, options);
           topic.release();
           const open = this.blocks.of(sessionId);
           outlet.send(
@@ -95,17 +96,6 @@ export class SessionStreams {
       topic.release();
       throw error;
     }
-  }
-
-  private readable(sessionId: string): ReadableLog {
-    return {
-      openBlocks: () => this.blocks.of(sessionId),
-      read: async (after, limit) => {
-        const events = await this.log.read(sessionId, { after, limit });
-        if (events.length === 0) await this.log.head(sessionId);
-        return events;
-      },
-    };
   }
 
   /** The log can't be read: the reader hears why, and comes again with its cursor. */
