@@ -3,6 +3,7 @@ import { Clock } from '../core/clock.js';
 import { Database } from '../core/database/database.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
+import { isUnavailable } from '../core/errors/domain.error.js';
 import { requestContext } from '../core/http/request-context.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
@@ -182,7 +183,8 @@ export class EventLog implements OnModuleInit {
         const settled = await this.unit.run((work) => this.writeGroup(work, group));
         settled.forEach((settle) => settle());
       } catch (error) {
-        if (group.length === 1) group.forEach((each) => each.reject(error));
+        // What hinders the database hinders all of them alike.
+        if (group.length === 1 || isUnavailable(error)) group.forEach((each) => each.reject(error));
         else await this.writeEach(group);
       }
     }
