@@ -23,6 +23,9 @@ const ALSO_SURFACE = [
 /** What requests and answers look like; the WebSocket's commands and frames have the same form. */
 const DTO = '^src/[^/]+/dto/[^/]+[.](dto|response)[.]ts$';
 
+/** What a socket needs that is fed by the hub: where frames go, what they are, and their bounds. */
+const STREAMS = '^src/realtime/(hub/outlet|realtime-limits)[.]ts$';
+
 /** A row of a table. */
 const ENTITY = '^src/[^/]+/persistence/[^/]+[.]entity[.]ts$';
 
@@ -59,7 +62,7 @@ module.exports = {
       severity: 'error',
       comment:
         'Another feature is entered through its module, services, domain events, errors, types or state; what it stores and how is its own.',
-      from: { path: `^src/(${FEATURES})/`, pathNot: ['[.]spec[.]ts$', '^src/realtime/'] },
+      from: { path: `^src/(${FEATURES})/`, pathNot: ['[.]spec[.]ts$', '^src/(realtime|compat)/'] },
       to: { path: `^src/(${FEATURES})/`, pathNot: [SURFACE, ...ALSO_SURFACE, ENTITY, '^src/$1/'] },
     },
     {
@@ -68,6 +71,19 @@ module.exports = {
       comment: 'As above; its commands and frames have the form of the requests and answers of the routes.',
       from: { path: '^src/realtime/', pathNot: '[.]spec[.]ts$' },
       to: { path: `^src/(${FEATURES})/`, pathNot: [SURFACE, ...ALSO_SURFACE, ENTITY, DTO, '^src/realtime/'] },
+    },
+    {
+      name: 'compat-meets-features-at-their-surface',
+      severity: 'error',
+      comment: 'As above; the sockets of other contracts are fed by the streams of ours.',
+      from: { path: '^src/compat/', pathNot: '[.]spec[.]ts$' },
+      to: { path: `^src/(${FEATURES})/`, pathNot: [SURFACE, ...ALSO_SURFACE, ENTITY, STREAMS, '^src/compat/'] },
+    },
+    {
+      name: 'contracts-know-nothing-of-each-other',
+      severity: 'error',
+      from: { path: '^src/compat/([^/]+)/' },
+      to: { path: '^src/compat/[^/]+/', pathNot: '^src/compat/$1/' },
     },
     {
       name: 'rows-of-others-are-types',
@@ -100,7 +116,8 @@ module.exports = {
     {
       name: 'compat-is-imported-by-nobody',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/compat/', '^src/(muster|app)[.]module[.]ts$'] },
+      comment: 'The list of modules has it, and our own server opens its ports.',
+      from: { path: '^src/', pathNot: ['^src/compat/', '^src/(muster|app)[.]module[.]ts$', '^src/server[.]ts$'] },
       to: { path: '^src/compat/' },
     },
     {

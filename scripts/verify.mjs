@@ -48,7 +48,9 @@ const CHECKS = [
   ['unit tests', tests('unit')],
   ['integration tests', tests('integration')],
   ['e2e tests', tests('e2e')],
+  ['contract tests', tests('contracts')],
   ['security tests', tests('security')],
+  ['consistency', tests('consistency')],
   ['agent tests', tests('agents', { inBand: true })],
 ];
 

@@ -38,22 +38,34 @@ export function configureApp(app: NestExpressApplication): void {
     edge.assertHost(request.headers);
     next();
   });
-  if (config.corsOrigins.length > 0) app.enableCors(corsOf(config.corsOrigins));
+  if (config.corsOrigins.length > 0 || config.compat.origins.size > 0) app.enableCors(corsOf(config));
   app.use(jsonBody());
   app.useGlobalFilters(app.get(ProblemFilter, { strict: false }));
   setUpApiDocuments(app, () => asyncApiDocument(VERSION));
 }
 
-/** An origin that is not on the list is told nothing at all. */
-function corsOf(origins: readonly string[]): CorsOptionsDelegate<Request> {
+/** An origin that is not on the list, of everything or of the contract it asks for, is told nothing at all. */
+function corsOf({ corsOrigins, compat }: MusterConfig): CorsOptionsDelegate<Request> {
   const allowed = {
-    origin: [...origins],
     credentials: true,
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+    exposedHeaders: [
+      'ETag',
+      'Idempotency-Replayed',
+      'Location',
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+    ],
     maxAge: 600,
   };
   return (request, callback) => {
     request.res?.vary('Origin');
-    callback(null, origins.includes(request.headers.origin ?? '') ? allowed : { origin: false });
+    const { origin } = request.headers;
+    const [, , system] = request.path.split('/');
+    const ofContract = request.path.startsWith('/compat/') ? [...compat.origins].find(([name]) => name === system)?.[1] : undefined;
+    const isAllowed = origin !== undefined && (corsOrigins.includes(origin) || ofContract?.includes(origin) === true);
+    callback(null, isAllowed ? { ...allowed, origin: [origin] } : { origin: false });
   };
 }

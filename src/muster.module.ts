@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AgentsModule } from './agents/agents.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { CompatModule } from './compat/compat.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { MusterConfig, processEnvironment } from './config/muster-config.js';
 import type { Environment } from './config/environment.js';
@@ -21,7 +22,7 @@ export interface MusterOptions {
 
 /**
  * Muster as a module: of our own server, or of another Nest application, which keeps its own database, guards, pipes, filters,
- * adapters and events. Its routes lie below `/api`.
+ * adapters and events. Its routes lie below `/api`, those of other systems' contracts below `/compat`.
  */
 @Module({})
 export class MusterModule {
@@ -37,6 +38,7 @@ export class MusterModule {
       LauncherModule,
       RealtimeModule,
       OpsModule,
+      CompatModule,
     ];
     return {
       module: MusterModule,

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { AdminKey } from './auth/admin-key.js';
 import { ClientAddress, countedAs } from './auth/client-address.service.js';
 import { BrowserLogins } from './auth/browser-logins.service.js';
+import { CompatPorts } from './compat/compat-ports.service.js';
 import type { Environment } from './config/environment.js';
 import { MusterConfig } from './config/muster-config.js';
 import { configureApp, httpAdapter } from './configure-app.js';
@@ -29,7 +30,7 @@ export interface RunningServer {
   greeting(): string;
 }
 
-/** Starts a server of our own. @throws ConfigError, DataDirInUseError, DatabaseUnreachableError, PortInUseError */
+/** Starts a server of our own. @throws ConfigError, DataDirInUseError, DatabaseUnreachableError, PortInUseError, CompatPortError */
 export async function startServer(environment: Environment, logger: LoggerService | false): Promise<RunningServer> {
   const app = await NestFactory.create<NestExpressApplication>(MusterModule.forRoot({ environment }), httpAdapter(), {
     bodyParser: false,
@@ -41,6 +42,7 @@ export async function startServer(environment: Environment, logger: LoggerServic
   guardServer(app, config);
   closeConnectionsAtShutdown(app, config.shutdownGraceMs);
   await listen(app, config);
+  await listenForOthers(app);
   const address = app.get(ServerAddress);
   return { app, url: address.publicUrl, greeting: () => greeting(app, config, address.publicUrl) };
 }
@@ -62,6 +64,15 @@ async function listen(app: NestExpressApplication, { host, port }: MusterConfig)
   const bound: unknown = app.getHttpServer().address();
   if (typeof bound === 'object' && bound !== null && 'port' in bound && typeof bound.port === 'number')
     app.get(ServerAddress).listensOn(host, bound.port);
+}
+
+async function listenForOthers(app: NestExpressApplication): Promise<void> {
+  try {
+    await app.get(CompatPorts).listen();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
 }
 
 /** What Express never sees: connections themselves, and what comes over them and is no request. */
@@ -118,6 +129,7 @@ function greeting(app: NestExpressApplication, config: MusterConfig, url: string
         ]),
     `  API:       ${url}/api/docs`,
     `  WebSocket: ${url.replace(/^http/, 'ws')}/api/ws`,
+    ...[...app.get(CompatPorts).urls].map(([system, where]) => `  ${system}: ${where}`),
   ];
   return lines.join('\n');
 }

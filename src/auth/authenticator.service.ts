@@ -3,7 +3,7 @@ import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from '../core/clock.js';
 import { AdminKey } from './admin-key.js';
 import { UnauthenticatedError } from './auth.errors.js';
-import { hashOf, isKey } from './credentials.js';
+import { hashOf, isKey, newKey } from './credentials.js';
 import { Memberships } from './memberships.service.js';
 import { OidcTokens } from './oidc-tokens.service.js';
 import type { ApiKeyEntity } from './persistence/api-key.entity.js';
@@ -26,6 +26,8 @@ export class Authenticator {
   /** Key ids with the time of their last use, for {@link KeyUses} to write down now and then. */
   readonly uses = new Map<string, string>();
   private readonly remembered = new Map<string, Remembered>();
+  /** Whom the secrets that never leave this process stand for. */
+  private readonly lent = new Map<string, Principal>();
   /** Counts what was forgotten, so that nothing that was read before is remembered behind it. */
   private generation = 0;
   /** The generation in which each principal was read. */
@@ -46,12 +48,25 @@ export class Authenticator {
     this.remembered.clear();
   }
 
+  /**
+   * A secret that stands for a principal until this process ends, for requests that the configuration says are its own. It must be
+   * shown to nobody.
+   */
+  lend(principalId: string): string {
+    const secret = newKey('session');
+    const kind: PrincipalKind = principalId.startsWith('service:') ? 'service' : 'user';
+    this.lent.set(hashOf(secret), principalId === ADMIN.id ? ADMIN : { id: principalId, kind, name: principalId });
+    return secret;
+  }
+
   /** @throws UnauthenticatedError: missing and wrong are not told apart */
   async authenticate(credential: string | undefined): Promise<Principal> {
     if (this.config.auth === 'off') return ADMIN;
     if (credential === undefined || credential === '') throw new UnauthenticatedError();
     if (this.adminKey.matches(credential)) return ADMIN;
     const hash = hashOf(credential);
+    const lent = this.lent.get(hash);
+    if (lent) return this.lentHolder(lent);
     return this.recall(hash) ?? (isKey(credential) ? this.keyHolder(hash) : this.tokenHolder(hash, credential));
   }
 
@@ -100,6 +115,11 @@ export class Authenticator {
     if (generation === this.generation) this.remember(hash, principal);
     this.uses.set(key.id, this.clock.nowIso());
     return principal;
+  }
+
+  private async lentHolder(principal: Principal): Promise<Principal> {
+    const { generation } = this;
+    return this.noteRead(await this.withRoles(principal), generation);
   }
 
   private async tokenHolder(hash: string, token: string): Promise<Principal> {

@@ -19,6 +19,8 @@ export interface OriginCheck {
 @Injectable()
 export class EdgeRules {
   private readonly hosts: ReadonlySet<string>;
+  /** Headers of requests whose origin is allowed for what they ask for, and for nothing else. */
+  private readonly welcome = new WeakSet<IncomingHttpHeaders>();
 
   constructor(private readonly config: MusterConfig) {
     const own = [config.host, ...(config.publicUrl ? [new URL(config.publicUrl).hostname] : []), ...config.allowedHosts];
@@ -35,6 +37,11 @@ export class EdgeRules {
     });
   }
 
+  /** The page that sent a request with these headers may call what it asks for. To be told before its origin is looked at. */
+  welcomeOrigin(headers: IncomingHttpHeaders): void {
+    this.welcome.add(headers);
+  }
+
   /**
    * Only browsers send an Origin; what changes something, and every upgrade, must come from a page of ours or an allowed one, and
    * so must whatever a browser sends our cookie with: a page on another port of this host is "same site" to it.
@@ -42,7 +49,7 @@ export class EdgeRules {
    */
   assertOrigin(headers: IncomingHttpHeaders, { method, isUpgrade = false, isCookie = false, host = headers.host }: OriginCheck): void {
     const { origin } = headers;
-    if (origin !== undefined && this.isAllowedOrigin(origin, host)) return;
+    if (origin !== undefined && (this.welcome.has(headers) || this.isAllowedOrigin(origin, host))) return;
     const isReading = SAFE_METHODS.includes(method) && !isUpgrade;
     if (isReading && !(isCookie && (origin !== undefined || isOfAnotherSite(headers)))) return;
     if (origin === undefined && !isCookie) return;

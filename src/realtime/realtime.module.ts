@@ -35,6 +35,6 @@ import { StreamsController } from './sse/streams.controller.js';
     SseStreams,
     Streams,
   ],
-  exports: [Hub, WebSocketModule],
+  exports: [GatewayCredentials, Hub, RealtimeLimits, Streams, WebSocketModule],
 })
 export class RealtimeModule {}

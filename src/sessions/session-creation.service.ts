@@ -34,10 +34,10 @@ export class SessionCreation {
   ) {}
 
   /**
-   * Stores the session and its first input; the agent is started afterwards.
+   * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
    * @throws UnknownAgentError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
    */
-  async create(principal: Principal, request: CreateSessionRequest): Promise<SessionWithHead> {
+  async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
     const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request);
     if (isExternal && request.prompt !== undefined)
@@ -51,7 +51,7 @@ export class SessionCreation {
     const session: SessionEntity = {
       id: newId(),
       externalId: request.externalId ?? null,
-      source: SOURCE,
+      source,
       workspaceId: place.workspaceId,
       name: request.name ?? nameOf(content, agent),
       agent,

@@ -4,7 +4,7 @@ import { EdgeError, InvalidInputError } from '../errors/domain.error.js';
 const BODY_LIMIT = 1024 * 1024;
 /** Batches of events and prompts with pictures. */
 const LARGE_BODY_LIMIT = 8 * BODY_LIMIT;
-const LARGE = /^\/api\/sessions(\/[^/]+\/(events|input))?$/;
+const LARGE = /^\/(api\/sessions(\/[^/]+\/(events|input))?|compat\/[^/]+\/(.+\/)?events)$/;
 /** How deep an input may nest: far more than any real one, far less than what harms a recursive reader. */
 export const MAX_DEPTH = 64;
 

@@ -1,19 +1,27 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Injectable, Logger } from '@nestjs/common';
 import type { Response } from 'express';
 import { DomainError, EdgeError } from '../errors/domain.error.js';
+import { ErrorShapes } from '../errors/error-shapes.service.js';
 import { problemOf } from '../errors/problem.js';
+import { ReplayedRefusalError } from '../idempotency/idempotency.errors.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from './request-context.js';
 
-/** Every failure of an HTTP request becomes `application/problem+json`. What is not a domain error is logged as ours. */
+/**
+ * Every failure of an HTTP request becomes `application/problem+json`, or what the contract of another system has for it. What is
+ * not a domain error is logged as ours.
+ */
 @Catch()
 @Injectable()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
 
+  constructor(private readonly shapes: ErrorShapes) {}
+
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const error = asDomainError(thrown);
-    const requestId = requestContext.getStore()?.requestId;
+    const requestId = error instanceof ReplayedRefusalError ? error.requestId : requestContext.getStore()?.requestId;
     const problem = problemOf(error, requestId);
     if (problem.status >= 500 && !(error instanceof DomainError)) this.logger.error({ msg: 'a request failed', err: thrown, requestId });
     if (response.headersSent) {
@@ -23,7 +31,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="muster"');
     if (error instanceof DomainError && error.details.retryAfterS !== undefined)
       response.setHeader('Retry-After', String(error.details.retryAfterS));
-    response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+    const { status, mediaType, body } = this.shapes.of(response.req.path)(problem);
+    response.status(status).type(mediaType).send(JSON.stringify(body));
   }
 }
 
@@ -46,7 +55,7 @@ function asDomainError(thrown: unknown): unknown {
           remedy: 'Encode what is not a letter or digit, as in %25 for %.',
         })
       : edge(thrown.status, thrown.message);
-  return thrown;
+  return storageErrorOf(thrown) ?? thrown;
 }
 
 function edge(status: number, message: string): EdgeError {

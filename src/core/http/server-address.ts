@@ -20,7 +20,7 @@ export class ServerAddress {
 }
 
 /** An address that means "all of mine" can't be called: from here it is the loopback one. */
-function urlOf(host: string, port: number): string {
+export function urlOf(host: string, port: number): string {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }

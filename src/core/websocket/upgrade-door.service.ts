@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { EventEmitter } from 'node:events';
 import { IncomingMessage } from 'node:http';
@@ -7,6 +7,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { DomainError, EdgeError, UnavailableError } from '../errors/domain.error.js';
 import { CLOSE, SHUTDOWN_REASON } from './close-codes.js';
 import { MAX_PAYLOAD } from './frame-reader.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
+import { ErrorShapes } from '../errors/error-shapes.service.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** Where WebSockets of one kind come in. */
@@ -41,13 +43,22 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
     maxPayload: MAX_PAYLOAD,
   });
   private isClosing = false;
+  private readonly rewrites: ((request: IncomingMessage) => void)[] = [];
 
-  constructor(private readonly host: HttpAdapterHost) {}
+  constructor(
+    private readonly host: HttpAdapterHost,
+    @Optional() private readonly shapes: ErrorShapes = new ErrorShapes(),
+  ) {}
 
   /** To be called before the application has started. */
   register(endpoint: UpgradeEndpoint): void {
     if (this.endpoints.has(endpoint.path)) throw new Error(`Two WebSocket endpoints have the path ${endpoint.path}.`);
     this.endpoints.set(endpoint.path, endpoint);
+  }
+
+  /** `rewrite` may give a request another path before anybody looks at it. To be called before the application has started. */
+  addRewrite(rewrite: (request: IncomingMessage) => void): void {
+    this.rewrites.push(rewrite);
   }
 
   onApplicationBootstrap(): void {
@@ -73,6 +84,7 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
     // Listeners can't be kept from an event, and those of `ws` and of WsAdapter destroy what is not for them.
     server.emit = (name: string | symbol, ...args: unknown[]): boolean => {
       const [request, socket, head] = args;
+      if (name === 'upgrade' && request instanceof IncomingMessage) this.rewrites.forEach((rewrite) => rewrite(request));
       const isOurs = name === 'upgrade' && request instanceof IncomingMessage && this.endpoints.has(pathOf(request));
       if (!isOurs || !(socket instanceof Duplex) || !Buffer.isBuffer(head)) return emit(name, ...args);
       own(request, socket, head);
@@ -91,12 +103,14 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
         new EdgeError('route_not_found', 404, 'There is no WebSocket at this path.', {
           remedy: `There is one at: ${[...this.endpoints.keys()].join(', ')}.`,
         }),
+        this.shapes.of(pathOf(request)),
       );
       return;
     }
-    this.admit(endpoint, request, socket, head).catch((error: unknown) => {
+    this.admit(endpoint, request, socket, head).catch((thrown: unknown) => {
+      const error = storageErrorOf(thrown) ?? thrown;
       if (!(error instanceof DomainError)) this.logger.error({ msg: 'an upgrade failed', err: error });
-      refuseUpgrade(request, socket, error);
+      refuseUpgrade(request, socket, error, this.shapes.of(pathOf(request)));
     });
   }
 

@@ -24,6 +24,8 @@ export interface CommandContext extends ConnectionContext {
 export interface Answer {
   readonly data?: Record<string, unknown>;
   readonly frame?: OutFrame;
+  /** It is the answer to an earlier request with the same idempotency key. */
+  readonly isReplayed?: boolean;
   readonly afterwards?: () => void | Promise<void>;
 }
 

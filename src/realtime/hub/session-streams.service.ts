@@ -5,12 +5,14 @@ import { problemOf } from '../../core/errors/problem.js';
 import { newId } from '../../core/ids.js';
 import { BEGINNING, type Cursor, formatCursor } from '../../events/cursor.js';
 import { EventLog } from '../../events/event-log.service.js';
+import { ResyncRequiredError } from '../../events/events.errors.js';
 import { OpenBlocks } from '../../events/open-blocks.service.js';
 import { SessionResponse } from '../../sessions/dto/session.response.js';
 import { isEnded } from '../../sessions/session.state.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame, session as sessionSchema } from '../frames.types.js';
 import { errorFrame } from '../error-frame.js';
+import { resyncFrame } from '../resync-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
 import { SessionReader } from './session-reader.js';
@@ -76,8 +78,7 @@ export class SessionStreams {
         cancel: () => topic.release(),
         start: (outlet, ends) => {
           const options = {
-            // Without a cursor it begins with what is kept.
-            after: Math.max(after.seq, after.epoch === null ? head.earliestSeq - 1 : 0),
+            after: this.log.startOf(head, after),
             deltas,
             ...(types && types.length > 0 ? { types: new Set(types) } : {}),
             ...ends,
@@ -92,6 +93,7 @@ export class SessionStreams {
               sessionId,
               session: sessionSchema.parse(SessionResponse.of(view)),
               cursor: formatCursor(head.epoch, head.lastSeq),
+              earliest: formatCursor(head.epoch, head.earliestSeq - 1),
               open: open.map(({ blockId, turn, kind, text }) => ({ blockId, turn, kind, text })),
             }),
           );
@@ -107,6 +109,10 @@ export class SessionStreams {
 
   /** The log can't be read: the reader hears of which, and why, and comes again with its cursor. */
   private fail(outlet: Outlet, ends: StreamEnds, { sessionId, error }: { sessionId: string; error: unknown }): void {
+    if (error instanceof ResyncRequiredError) {
+      outlet.send(resyncFrame(error));
+      return ends.onEnd();
+    }
     const isKnown = error instanceof DomainError;
     const requestId = isKnown ? undefined : newId();
     if (!isKnown) this.logger.error({ msg: 'a stream failed', err: error, requestId, sessionId });

@@ -30,6 +30,9 @@ export interface TopicReader {
   catchUpTo(lastSeq: number): void;
 }
 
+/** UTF-16 units of text that are gathered into one frame. */
+const MAX_DELTA = 16 * 1024;
+
 type Pending = { readonly event: WireEvent } | { readonly delta: Delta };
 
 /**
@@ -108,7 +111,7 @@ export class SessionTopic {
 
   hearDelta(delta: Delta): void {
     const last = this.pending.at(-1);
-    if (last && 'delta' in last && last.delta.blockId === delta.blockId && last.delta.offset + last.delta.text.length === delta.offset)
+    if (last && 'delta' in last && continues(last.delta, delta))
       this.pending[this.pending.length - 1] = { delta: { ...last.delta, text: last.delta.text + delta.text } };
     else this.pending.push({ delta });
     this.schedule();
@@ -172,6 +175,10 @@ export class SessionTopic {
     }
   }
 }
+
+/** One frame can hold both: they are of a block, one behind the other, and not too long. */
+const continues = (first: Delta, next: Delta): boolean =>
+  first.blockId === next.blockId && first.offset + first.text.length === next.offset && first.text.length + next.text.length <= MAX_DELTA;
 
 const follows = (run: readonly WireEvent[], event: WireEvent): boolean => run.length === 0 || run.at(-1)?.seq === event.seq - 1;
 

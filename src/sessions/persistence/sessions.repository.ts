@@ -65,6 +65,15 @@ export class SessionsRepository {
     return this.visible(visibility).andWhere('s.externalId = :externalId', { externalId }).orderBy('s.createdAt', 'DESC').getOne();
   }
 
+  /** As {@link findByExternalId}, of one source only; a caller's own goes before those of others. */
+  async findBySource(source: string, externalId: string, visibility: Visibility, ownerId: string): Promise<SessionEntity | null> {
+    const found = await this.visible(visibility)
+      .andWhere('s.source = :source and s.externalId = :externalId', { source, externalId })
+      .orderBy('s.createdAt', 'DESC')
+      .getMany();
+    return found.find((each) => each.ownerId === ownerId) ?? found[0] ?? null;
+  }
+
   findOwnExternal(ownerId: string, source: string, externalId: string): Promise<SessionEntity | null> {
     return this.db.reading(SessionEntity).findOneBy({ ownerId, source, externalId });
   }

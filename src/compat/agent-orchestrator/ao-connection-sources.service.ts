@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '../../auth/principal.types.js';
+import { Outbox } from '../../core/database/outbox.js';
+import { BEGINNING, type Cursor } from '../../events/cursor.js';
+import { Streams } from '../../realtime/hub/streams.service.js';
+import { SessionsService } from '../../sessions/sessions.service.js';
+import type { AoSources, PlacedSession } from './ao-connection.js';
+import { factsOf, newestFirst } from './ao-session-row.js';
+
+const PAGE = 200;
+
+/** Where the connections of agent-orchestrator's clients get what they tell. */
+@Injectable()
+export class AoConnectionSources implements AoSources {
+  constructor(
+    readonly streams: Streams,
+    private readonly outbox: Outbox,
+    private readonly all: SessionsService,
+  ) {}
+
+  readonly feedHead = async (): Promise<Cursor> => {
+    const { epoch, position } = await this.outbox.head();
+    return { epoch, seq: position };
+  };
+
+  readonly sessions = async (principal: Principal): Promise<PlacedSession[]> => {
+    const found: PlacedSession[] = [];
+    for (let cursor: string | undefined; ;) {
+      const query = { sort: '-createdAt', limit: PAGE, cursor } as const;
+      const places = new Map(
+        (await this.all.list(principal, query)).items.map(({ session, epoch, lastSeq }) => [session.id, { epoch, seq: lastSeq }]),
+      );
+      // A list reads rows and then where their logs stand: read again, its rows are not older than the places of before.
+      const page = await this.all.list(principal, query);
+      for (const { session } of page.items) {
+        const after = places.get(session.id);
+        if (after) found.push({ facts: factsOf(session), after });
+      }
+      if (page.nextCursor === null) return newestFirst(found);
+      cursor = page.nextCursor;
+    }
+  };
+
+  readonly session = async (principal: Principal, id: string): Promise<PlacedSession> => {
+    const { session } = await this.all.get(principal, id);
+    return { facts: factsOf(session), after: BEGINNING };
+  };
+}
