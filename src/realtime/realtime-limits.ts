@@ -15,6 +15,8 @@ export class RealtimeLimits {
   /** Events a page of the log, at most, and about how many bytes of them. */
   readonly pageEvents: number = 128;
   readonly pageBytes: number = 1024 * 1024;
+  /** Pages and beginnings of streams that are read at the same time: fewer than the database has connections. */
+  readonly readsAtOnce: number = 4;
   /** Bytes of pages that are kept for the readers that come next. */
   readonly cacheBytes: number = 8 * 1024 * 1024;
   /** Before the log is asked again for what it does not give yet; and where it can't be read, and how often that is tried. */

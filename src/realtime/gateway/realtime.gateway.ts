@@ -52,8 +52,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
     keepAlive(socket, {
       everyMs: pingEveryMs,
       pongWithinMs,
-      progress: () => outlet.progress,
-      isPaused: () => socket.isPaused,
+      isExcused: () => socket.isPaused || outlet.isQueued,
       onDead: () => outlet.close(CLOSE.slow, 'no pong in time'),
     });
     connection.start(principal);

@@ -9,6 +9,7 @@ import { isEnded } from '../../sessions/session.state.js';
 import { SessionNotFoundError } from '../../sessions/sessions.errors.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { RealtimeLimits } from '../realtime-limits.js';
+import { Gate } from './gate.js';
 import { type LogPage, LogPages, type ReadableLog } from './log-pages.js';
 import { PageCache } from './page-cache.js';
 import { SessionTopic } from './session-topic.js';
@@ -24,6 +25,8 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
   /** Where the logs stood at the poll before: what is older than that and was not heard was missed. */
   private known = new Map<string, Head>();
   private readonly cache: PageCache<LogPage>;
+  /** What readers need of the database goes through here. */
+  readonly gate: Gate;
 
   constructor(
     private readonly log: EventLog,
@@ -33,6 +36,7 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
     private readonly limits: RealtimeLimits,
   ) {
     this.cache = new PageCache(limits.cacheBytes);
+    this.gate = new Gate(limits.readsAtOnce);
   }
 
   onModuleInit(): void {
@@ -65,7 +69,7 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
     }
     const name = { sessionId, epoch };
     const source = this.readable(sessionId);
-    const pages = new LogPages(name, source, this.cache, this.limits);
+    const pages = new LogPages(name, source, this.cache, this.gate, this.limits);
     const topic: SessionTopic = new SessionTopic(name, source, pages, this.limits, () => {
       if (this.topics.get(sessionId) === topic) this.topics.delete(sessionId);
     });

@@ -1,6 +1,7 @@
 import type { Head, OpenBlock, StoredEvent } from '../../events/event-log.types.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 import { type EventsFrame, framesOf, type LogName, toWire } from './event-frames.js';
+import type { Gate } from './gate.js';
 import type { PageCache } from './page-cache.js';
 
 /** The log of one session: where its readers find what they did not hear. */
@@ -37,6 +38,7 @@ export class LogPages {
     private readonly name: LogName,
     private readonly log: ReadableLog,
     private readonly cache: PageCache<LogPage>,
+    private readonly gate: Gate,
     private readonly limits: RealtimeLimits,
   ) {
     this.size = limits.pageEvents;
@@ -70,7 +72,7 @@ export class LogPages {
   }
 
   private async read(key: string, start: number, size: number): Promise<LogPage> {
-    const rows = await this.log.read(start, size);
+    const rows = await this.gate.run(() => this.log.read(start, size));
     const events = rows.map(toWire);
     const last = events.at(-1)?.seq ?? start;
     const bytes = events.reduce((sum, each) => sum + each.bytes, 0);

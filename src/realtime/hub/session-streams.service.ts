@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
+import { newId } from '../../core/ids.js';
 import { BEGINNING, type Cursor, formatCursor } from '../../events/cursor.js';
 import { EventLog } from '../../events/event-log.service.js';
 import { ResyncRequiredError } from '../../events/events.errors.js';
@@ -51,7 +52,15 @@ export class SessionStreams {
   ) {}
 
   /** @throws SessionNotFoundError, ResyncRequiredError */
-  async prepare(principal: Principal, id: string, { after = BEGINNING, deltas = true, types }: StreamOptions): Promise<PreparedStream> {
+  prepare(principal: Principal, id: string, options: StreamOptions): Promise<PreparedStream> {
+    return this.hub.gate.run(() => this.look(principal, id, options));
+  }
+
+  private async look(
+    principal: Principal,
+    id: string,
+    { after = BEGINNING, deltas = true, types }: StreamOptions,
+  ): Promise<PreparedStream> {
     let view = await this.sessions.get(principal, id);
     const sessionId = view.session.id;
     // Heard from here on; what came before is in the head that is read behind it.
@@ -73,7 +82,7 @@ export class SessionStreams {
             deltas,
             ...(types && types.length > 0 ? { types: new Set(types) } : {}),
             ...ends,
-            onFailure: (error: unknown) => this.fail(outlet, ends, error),
+            onFailure: (error: unknown) => this.fail(outlet, ends, { sessionId, error }),
           };
           const reader = new SessionReader(topic, outlet, options);
           topic.release();
@@ -98,10 +107,17 @@ export class SessionStreams {
     }
   }
 
-  /** The log can't be read: the reader hears why, and comes again with its cursor. */
-  private fail(outlet: Outlet, ends: StreamEnds, error: unknown): void {
-    if (!(error instanceof DomainError)) this.logger.error({ msg: 'a stream failed', err: error });
-    outlet.send(error instanceof ResyncRequiredError ? resyncFrame(error) : errorFrame(problemOf(error)));
+  /** The log can't be read: the reader hears of which, and why, and comes again with its cursor. */
+  private fail(outlet: Outlet, ends: StreamEnds, { sessionId, error }: { sessionId: string; error: unknown }): void {
+    if (error instanceof ResyncRequiredError) {
+      outlet.send(resyncFrame(error));
+      return ends.onEnd();
+    }
+    const isKnown = error instanceof DomainError;
+    const requestId = isKnown ? undefined : newId();
+    if (!isKnown) this.logger.error({ msg: 'a stream failed', err: error, requestId, sessionId });
+    const problem = problemOf(error, requestId);
+    outlet.send(errorFrame({ ...problem, context: { ...problem.context, sessionId } }));
     ends.onEnd();
   }
 }

@@ -3,6 +3,13 @@ import type { OutFrame } from '../out-frame.js';
 import { Outlet } from '../hub/outlet.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 
+/** How an endless response begins; no proxy may keep or gather it. */
+export const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+} as const;
+
 /**
  * A response of server-sent events as outlet: `event:` is the type of the frame, `data:` the frame, and `id:` the cursor behind
  * it. Not Nest's `@Sse`: that numbers per connection.
@@ -15,11 +22,7 @@ export class SseOutlet extends Outlet {
     limits: RealtimeLimits,
   ) {
     super(limits);
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+    response.writeHead(200, STREAM_HEADERS);
     response.flushHeaders();
     this.heartbeat = setInterval(() => {
       if (!this.isCongested) this.response.write(':\n\n');

@@ -1,5 +1,6 @@
 import { eventually } from '../../../test/support/eventually.js';
 import type { OpenBlock } from '../../events/event-log.types.js';
+import { Gate } from '../hub/gate.js';
 import { LogPages } from '../hub/log-pages.js';
 import { PageCache } from '../hub/page-cache.js';
 import { SessionReader } from '../hub/session-reader.js';
@@ -21,7 +22,7 @@ export function stage({ after = 0, limits = {}, types }: StageOptions = {}) {
   const bounds = Object.assign(new RealtimeLimits(), limits);
   const log = new FakeLog();
   const name = { sessionId: SESSION, epoch: EPOCH };
-  const pages = new LogPages(name, log, new PageCache(bounds.cacheBytes), bounds);
+  const pages = new LogPages(name, log, new PageCache(bounds.cacheBytes), new Gate(bounds.readsAtOnce), bounds);
   const topic = new SessionTopic(name, log, pages, bounds, () => undefined);
   const ends: { ended: number; failures: unknown[] } = { ended: 0, failures: [] };
 
