@@ -32,6 +32,7 @@ module.exports = {
     project('e2e', ['<rootDir>/test/e2e/**/*.spec.ts']),
     project('contracts', ['<rootDir>/test/contracts/**/*.spec.ts']),
     project('security', ['<rootDir>/test/security/**/*.spec.ts']),
+    project('consistency', ['<rootDir>/test/consistency/**/*.spec.ts']),
     project('agents', ['<rootDir>/test/agents/**/*.spec.ts']),
   ],
   testTimeout: 60_000,

@@ -50,6 +50,7 @@ const CHECKS = [
   ['e2e tests', tests('e2e')],
   ['contract tests', tests('contracts')],
   ['security tests', tests('security')],
+  ['consistency', tests('consistency')],
   ['agent tests', tests('agents', { inBand: true })],
 ];
 

@@ -48,7 +48,16 @@ export function configureApp(app: NestExpressApplication): void {
 function corsOf({ corsOrigins, compat }: MusterConfig): CorsOptionsDelegate<Request> {
   const allowed = {
     credentials: true,
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+    exposedHeaders: [
+      'ETag',
+      'Idempotency-Replayed',
+      'Location',
+      'X-Request-Id',
+      'Retry-After',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+    ],
     maxAge: 600,
   };
   return (request, callback) => {

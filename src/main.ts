@@ -35,7 +35,10 @@ main().catch((error: unknown) => {
   const isExpected =
     error instanceof ConfigError ||
     (error instanceof Error &&
-      (/^(DataDirInUse|DatabaseInUse|DatabaseUnreachable|PortInUse)Error$/.test(error.name) || error.message.startsWith('MUSTER_')));
+      (/^(DataDirInUse|DatabaseInUse|DatabaseUnreachable|PortInUse|WeakDurability|StorageFull|StorageFailed|DatabaseUnavailable)Error$/.test(
+        error.name,
+      ) ||
+        error.message.startsWith('MUSTER_')));
   process.stderr.write(`muster: ${isExpected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(1);
 });

@@ -11,7 +11,7 @@ import { RequestLimits, type RouteLimits } from './request-limits.service.js';
 import { EdgeRules } from './edge-rules.js';
 import { isSameSecret } from './credentials.js';
 import { CsrfTokenError } from './auth.errors.js';
-import { ROUTE_LIMITS, ROUTE_PERMISSION } from './route.decorator.js';
+import { ROUTE_LIMITS, ROUTE_PERMISSION } from './route.types.js';
 import type { Permission, Principal } from './principal.types.js';
 
 export const COOKIE = 'muster_session';

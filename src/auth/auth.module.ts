@@ -10,6 +10,8 @@ import { BrowserLogins } from './browser-logins.service.js';
 import { ClientAddress } from './client-address.service.js';
 import { EdgeRules } from './edge-rules.js';
 import { ForgetWhenAccessChangedListener } from './forget-when-access-changed.listener.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { IdempotentRequests } from './idempotent-requests.service.js';
 import { KeysController } from './keys.controller.js';
 import { Keys } from './keys.service.js';
 import { Memberships } from './memberships.service.js';
@@ -36,6 +38,8 @@ import { Tickets } from './tickets.service.js';
     ClientAddress,
     EdgeRules,
     ForgetWhenAccessChangedListener,
+    IdempotencyInterceptor,
+    IdempotentRequests,
     Keys,
     Memberships,
     MembershipsRepository,
@@ -55,6 +59,8 @@ import { Tickets } from './tickets.service.js';
     BrowserLogins,
     ClientAddress,
     EdgeRules,
+    IdempotencyInterceptor,
+    IdempotentRequests,
     Keys,
     Memberships,
     RateLimits,

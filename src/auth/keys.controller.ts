@@ -50,6 +50,7 @@ export class KeysController {
     id: 'createKey',
     summary: 'Give a key; its secret is shown this once',
     permission: 'keys:manage',
+    idempotent: 'secret',
     body: {
       type: CreateKeyRequest,
       examples: {
@@ -85,6 +86,7 @@ export class KeysController {
     id: 'rotateKey',
     summary: 'Replace a key’s secret',
     permission: 'keys:manage',
+    idempotent: 'secret',
     body: { type: RotateKeyRequest, examples: { 'at once': {}, 'with an hour to change over': { overlapS: 3600 } } },
     response: { status: 201, type: GivenKeyResponse, example: { ...KEY_EXAMPLE, rotatedFromId: KEY_EXAMPLE.id, secret: 'mst_pat_…' } },
     errors: NOT_FOUND,

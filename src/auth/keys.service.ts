@@ -210,7 +210,8 @@ export class Keys implements OnModuleInit, OnModuleDestroy {
         for (const [id, at] of uses) await this.keys.noteUse(id, at);
       });
     } catch (error) {
-      this.logger.warn({ msg: 'the last uses of keys could not be written down', err: error });
+      this.logger.warn({ msg: 'the last uses of keys could not be written down yet', err: error });
+      for (const [id, at] of uses) if (!this.authenticator.uses.has(id)) this.authenticator.uses.set(id, at);
     }
   }
 }

@@ -1,12 +1,12 @@
-import { applyDecorators, HttpCode, SetMetadata, type Type } from '@nestjs/common';
-import { ApiBody, ApiExtension, ApiOperation, ApiProduces, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import { applyDecorators, HttpCode, SetMetadata, type Type, UseInterceptors } from '@nestjs/common';
+import { ApiBody, ApiExtension, ApiHeader, ApiOperation, ApiProduces, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import { ProblemResponse } from '../core/http/problem.response.js';
+import { IDEMPOTENCY_KEY } from '../core/idempotency/idempotency.types.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import type { Permission } from './principal.types.js';
 import type { RouteLimits } from './request-limits.service.js';
 import type { RateClass, RateUse } from './rate-limits.types.js';
-
-export const ROUTE_PERMISSION = 'muster:permission';
-export const ROUTE_LIMITS = 'muster:limits';
+import { ROUTE_IDEMPOTENCY, ROUTE_LIMITS, ROUTE_PERMISSION, type RouteIdempotency } from './route.types.js';
 
 export interface RouteOptions {
   /** Stable operation id of the API document. */
@@ -20,6 +20,11 @@ export interface RouteOptions {
   readonly use?: (body: unknown) => RateUse;
   /** Whether it stays open: always, or where `?wait=` says so. Absent: never. */
   readonly stream?: RouteLimits['stream'];
+  /**
+   * Takes an `Idempotency-Key`: what its handler makes, it makes in one unit of work, as {@link UnitOfWork.around} wants it. `secret`:
+   * its answer holds one, and is kept encrypted.
+   */
+  readonly idempotent?: RouteIdempotency['answer'];
   /** What it answers. `text` is for what is not JSON. */
   readonly response: {
     readonly status?: number;
@@ -40,14 +45,15 @@ export interface RouteOptions {
 
 /** Everything a route must declare, in one place: a handler without it is refused by the guard and fails a test. */
 export function Route(options: RouteOptions): MethodDecorator {
-  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never', failure } = options;
+  const { id, summary, description, permission, response, body, errors = {}, also = {}, stream = 'never', idempotent, failure } = options;
   const status = response.status ?? 200;
   const common: Record<number, readonly string[]> = {
     400: ['invalid_input'],
     403: ['forbidden', 'host_not_allowed', 'origin_not_allowed'],
     413: ['body_too_large'],
     415: ['unsupported_media_type'],
-    503: ['unavailable'],
+    503: ['unavailable', 'database_unavailable', 'database_not_durable', 'storage_failed'],
+    507: ['storage_full'],
   };
   if (failure) common[failure.invalid] = ['invalid_input'];
   if (permission !== 'public') common[401] = ['unauthenticated'];
@@ -58,6 +64,7 @@ export function Route(options: RouteOptions): MethodDecorator {
   ];
   if (tooMuch.length > 0) common[429] = tooMuch;
   for (const [key, codes] of Object.entries(errors)) common[Number(key)] = [...new Set([...(common[Number(key)] ?? []), ...codes])];
+  if (idempotent) common[409] = [...(common[409] ?? []), 'idempotency_key_reused', 'idempotency_in_progress'];
   return applyDecorators(
     SetMetadata(ROUTE_PERMISSION, permission),
     SetMetadata(ROUTE_LIMITS, limitsOf(options)),
@@ -65,10 +72,14 @@ export function Route(options: RouteOptions): MethodDecorator {
     ApiOperation({ operationId: id, summary, description, ...(permission === 'public' ? { security: [] } : {}) }),
     ApiExtension('x-permission', permission),
     ...(response.mediaType ? [ApiProduces(response.mediaType)] : []),
-    ApiResponse({ ...responseOf(status, response), headers: options.limit === 'none' ? {} : RATE_HEADERS }),
+    ApiResponse({
+      ...responseOf(status, response),
+      headers: { ...(options.limit === 'none' ? {} : RATE_HEADERS), ...(idempotent ? REPLAYED_HEADERS : {}) },
+    }),
     ...Object.entries(also).map(([key, description]) => ApiResponse(responseOf(Number(key), { ...response, description }))),
     ...Object.entries(common).map(([key, codes]) => ApiResponse(problemResponse(Number(key), codes, failure))),
     ...(body ? [ApiBody({ type: body.type, required: true, examples: examplesOf(body.examples) })] : []),
+    ...(idempotent ? idempotency({ operation: id, answer: idempotent }) : []),
   );
 }
 
@@ -83,6 +94,20 @@ const RATE_HEADERS = {
   'RateLimit-Remaining': header('How much of it is left.'),
   'RateLimit-Reset': header('Seconds until all of it is there again.'),
 };
+
+const idempotency = (route: RouteIdempotency): MethodDecorator[] => [
+  SetMetadata(ROUTE_IDEMPOTENCY, route),
+  UseInterceptors(IdempotencyInterceptor),
+  ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'Sent again with the same key within 24 hours, the request is carried out once, and gets the first answer.',
+    schema: { type: 'string', pattern: IDEMPOTENCY_KEY.source },
+  }),
+];
+const REPLAYED_HEADERS = {
+  'Idempotency-Replayed': { description: '`true`: the answer to an earlier request with the same key.', schema: { type: 'string' } },
+} as const;
 
 function responseOf(status: number, { type, example, description = 'Done', mediaType }: RouteOptions['response']): ApiResponseOptions {
   if (mediaType)

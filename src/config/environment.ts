@@ -22,6 +22,12 @@ export const VARIABLES = [
     isSecret: true,
   },
   { name: 'MUSTER_DATABASE_POOL_SIZE', describe: 'Most connections to PostgreSQL.', fallback: '10' },
+  {
+    name: 'MUSTER_DATABASE_ALLOW_WEAK',
+    describe:
+      'Settings of PostgreSQL that may be off although acknowledged events can then be lost with the power, separated by ",": fsync, full_page_writes, synchronous_commit.',
+    fallback: '',
+  },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
   { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
@@ -91,6 +97,15 @@ export const VARIABLES = [
     describe: 'Most connections at a time from one address that is no trusted proxy; 0: no limit.',
     fallback: '1000',
   },
+  {
+    name: 'MUSTER_RETENTION_MAX_AGE_DAYS',
+    describe: 'Days after which what events hold is removed, in sessions whose workspace has no rule of its own. Absent: never.',
+  },
+  {
+    name: 'MUSTER_RETENTION_MAX_EVENTS',
+    describe: 'Events a session whose content is kept, in sessions whose workspace has no rule of its own. Absent: all.',
+  },
+  { name: 'MUSTER_RETENTION_INTERVAL_MS', describe: 'How often what is no longer kept is looked for.', fallback: '3600000' },
   { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
   { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
 ] as const satisfies readonly Variable[];

@@ -6,13 +6,25 @@ import { ConfigError, type Environment, readVariable, type VariableName } from '
 import { type LimitsConfig, limitsConfig, trustedProxies } from './limits-config.js';
 import { isLoopback } from './loopback.js';
 import { type OidcConfig, oidcConfig } from './oidc-config.js';
+import { type RetentionConfig, retentionConfig } from './retention-config.js';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Settings of PostgreSQL on which rests that what is acknowledged stays. */
+export const WEAK_SETTINGS = ['fsync', 'full_page_writes', 'synchronous_commit'] as const;
+export type WeakSetting = (typeof WEAK_SETTINGS)[number];
+
+interface PostgresOptions {
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  /** What may be off. */
+  readonly allowWeak: readonly WeakSetting[];
+}
+
 export type DatabaseConfig =
   | { readonly kind: 'sqlite'; readonly file: string; readonly connectTimeoutMs: number }
-  | { readonly kind: 'postgres'; readonly url: string; readonly poolSize: number; readonly connectTimeoutMs: number };
+  | ({ readonly kind: 'postgres'; readonly url: string } & PostgresOptions);
 
 /** The validated configuration. A class, so that Nest can inject it by type. */
 export class MusterConfig {
@@ -37,6 +49,7 @@ export class MusterConfig {
   /** Addresses and ranges, as `proxy-addr` takes them. */
   readonly trustedProxies: readonly string[];
   readonly limits: LimitsConfig;
+  readonly retention: RetentionConfig;
   readonly logLevel: LogLevel;
   readonly shutdownGraceMs: number;
   /** What agents may inherit from the environment of the server: filled from the allow-list, nothing else passes. */
@@ -50,8 +63,7 @@ export class MusterConfig {
         .split(separator)
         .map((each) => each.trim())
         .filter(Boolean);
-    const oneOf = <T extends string>(name: VariableName, values: readonly T[]): T => {
-      const value = text(name);
+    const oneOf = <T extends string>(name: VariableName, values: readonly T[], value = text(name)): T => {
       const found = values.find((each) => each === value);
       if (!found) throw new ConfigError(name, `${JSON.stringify(value)} is not known`, `Use one of: ${values.join(', ')}.`);
       return found;
@@ -70,6 +82,7 @@ export class MusterConfig {
     this.database = databaseConfig(read('MUSTER_DATABASE_URL'), this.dataDir, {
       poolSize: whole('MUSTER_DATABASE_POOL_SIZE', 2, 1_000),
       connectTimeoutMs: whole('MUSTER_DATABASE_CONNECT_TIMEOUT_MS', 0, 3_600_000),
+      allowWeak: list('MUSTER_DATABASE_ALLOW_WEAK', ',').map((each) => oneOf('MUSTER_DATABASE_ALLOW_WEAK', WEAK_SETTINGS, each)),
     });
     this.workspaceRoots = list('MUSTER_WORKSPACE_ROOTS', ':').map((root) => {
       if (!root.startsWith('/'))
@@ -96,6 +109,7 @@ export class MusterConfig {
     this.oidc = oidcConfig(read);
     this.trustedProxies = trustedProxies(list('MUSTER_TRUSTED_PROXIES', ','));
     this.limits = limitsConfig(whole);
+    this.retention = retentionConfig(read, whole);
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);
@@ -116,7 +130,7 @@ export function processEnvironment(directory = process.cwd()): Environment {
   return existsSync(file) ? { ...parseEnv(readFileSync(file, 'utf8')), ...process.env } : process.env;
 }
 
-function databaseConfig(url: string | undefined, dataDir: string, options: { poolSize: number; connectTimeoutMs: number }): DatabaseConfig {
+function databaseConfig(url: string | undefined, dataDir: string, options: PostgresOptions): DatabaseConfig {
   const { connectTimeoutMs } = options;
   if (url === undefined) return { kind: 'sqlite', file: resolve(dataDir, 'muster.db'), connectTimeoutMs };
   if (!/^postgres(ql)?:\/\/./.test(url))

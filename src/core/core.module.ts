@@ -3,18 +3,24 @@ import { DiscoveryModule } from '@nestjs/core';
 import { EventEmitterModule } from '@nestjs/event-emitter';
 import { MusterConfig } from '../config/muster-config.js';
 import { Clock } from './clock.js';
+import { CheckpointLimits, Checkpoints } from './database/checkpoints.service.js';
 import { DataDirLock } from './database/data-dir-lock.js';
 import { DatabaseLock } from './database/database-lock.js';
+import { DatabaseIdentity } from './database/database-identity.service.js';
 import { connect, dataSourceOptions, dialectOf, type Schema } from './database/data-source.js';
 import { Database } from './database/database.js';
 import { migrate } from './database/migrator.js';
 import { Outbox } from './database/outbox.js';
 import { OutboxDispatcher } from './database/outbox-dispatcher.js';
+import { finishSwap } from './database/sqlite-files.js';
+import { StorageState } from './database/storage-state.js';
 import { UnitOfWork } from './database/unit-of-work.js';
 import { ErrorShapes } from './errors/error-shapes.service.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
 import { ServerAddress } from './http/server-address.js';
+import { Idempotency } from './idempotency/idempotency.service.js';
+import { IdempotencyKeysRepository } from './idempotency/persistence/idempotency-keys.repository.js';
 import { NodeIdentity } from './node-identity.js';
 import { Shutdown } from './shutdown.js';
 
@@ -35,30 +41,51 @@ export class CoreModule implements OnApplicationShutdown {
   ) {}
 
   static of(schema: Schema): DynamicModule {
-    const openDatabase = async (config: MusterConfig, lock: DataDirLock, databaseLock: DatabaseLock): Promise<Database> => {
+    const openDatabase = async (
+      config: MusterConfig,
+      lock: DataDirLock,
+      databaseLock: DatabaseLock,
+      storage: StorageState,
+    ): Promise<Database> => {
       lock.acquire();
       const logger = new Logger('Database');
+      if (config.database.kind === 'sqlite' && finishSwap(config.database.file)) logger.warn('an interrupted restoration was finished');
       const warn = (reason: string) => logger.warn(reason);
-      const writer = await connect(config.database, dataSourceOptions(config.database, schema), warn);
+      const onWeak = (name: string, value: string) => storage.allowedWeak(name, value);
+      const writer = await connect(config.database, dataSourceOptions(config.database, schema, 'write', onWeak), warn);
       await databaseLock.acquire();
       await migrate(writer);
       const isShared = config.database.kind === 'postgres';
       const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
       return new Database(dialectOf(config.database), writer, reader);
     };
+    /** A start that is refused leaves nothing locked behind. */
+    const openOrUnlock: typeof openDatabase = async (config, lock, databaseLock, storage) => {
+      try {
+        return await openDatabase(config, lock, databaseLock, storage);
+      } catch (error) {
+        await databaseLock.release();
+        lock.release();
+        throw error;
+      }
+    };
     const provided = [
+      Checkpoints,
       Clock,
       DataDirLock,
+      DatabaseIdentity,
       DatabaseLock,
       ErrorShapes,
       NodeIdentity,
       Database,
       EventBus,
+      Idempotency,
       Outbox,
       OutboxDispatcher,
       Refusals,
       ServerAddress,
       Shutdown,
+      StorageState,
       UnitOfWork,
       DATA_SOURCE,
     ];
@@ -66,19 +93,25 @@ export class CoreModule implements OnApplicationShutdown {
       module: CoreModule,
       imports: [DiscoveryModule, EventEmitterModule.forRoot()],
       providers: [
+        CheckpointLimits,
+        Checkpoints,
         Clock,
         DataDirLock,
+        DatabaseIdentity,
         DatabaseLock,
         ErrorShapes,
         NodeIdentity,
         EventBus,
+        Idempotency,
+        IdempotencyKeysRepository,
         Outbox,
         OutboxDispatcher,
         Refusals,
         ServerAddress,
         Shutdown,
+        StorageState,
         UnitOfWork,
-        { provide: Database, useFactory: openDatabase, inject: [MusterConfig, DataDirLock, DatabaseLock] },
+        { provide: Database, useFactory: openOrUnlock, inject: [MusterConfig, DataDirLock, DatabaseLock, StorageState] },
         { provide: DATA_SOURCE, useFactory: (db: Database) => db.writer, inject: [Database] },
       ],
       exports: provided,

@@ -16,6 +16,8 @@ export interface EventDraft {
   readonly occurredAt?: string;
   readonly nativeId?: string | null;
   readonly payload: object;
+  /** `payload` as JSON text, where it was made already. */
+  readonly text?: string;
 }
 
 /** A draft of a known type, checked by the compiler. */
@@ -30,6 +32,9 @@ export interface Appended {
   readonly seq: number;
   readonly duplicate: boolean;
 }
+
+/** What became of one draft of several: one that is refused does not refuse the others. */
+export type AppendResult = { readonly ok: true; readonly value: Appended } | { readonly ok: false; readonly error: Error };
 
 /** One event as the log holds it. `payload` is JSON text, `null` where retention trimmed it. */
 export interface StoredEvent {

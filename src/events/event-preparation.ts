@@ -1,12 +1,12 @@
 import canonicalize from 'canonicalize';
-import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+import { hash } from 'node:crypto';
 import { newId } from '../core/ids.js';
+import { type PreparedBlob, spill } from './blob-spill.js';
 import type { EventDraft, EventSource } from './event-log.types.js';
 import { isKnownType, PAYLOADS } from './event-payloads.types.js';
 import { InvalidEventError } from './events.errors.js';
 
-/** A draft that only lacks its number: payload checked, made text and hashed. */
+/** A draft that only lacks its number: payload checked, hashed as it came, and made text. */
 export interface PreparedEvent {
   readonly id: string;
   readonly type: string;
@@ -16,8 +16,10 @@ export interface PreparedEvent {
   readonly occurredAt: string;
   readonly nativeId: string | null;
   readonly hash: string;
+  /** JSON text, small enough for an event: what was large in it is in {@link blobs}. */
   readonly payload: string;
-  /** The payload as a value, for those who project it. */
+  readonly blobs: readonly PreparedBlob[];
+  /** The payload as a value, whole, for those who project it. */
   readonly value: Readonly<Record<string, unknown>>;
 }
 
@@ -39,7 +41,8 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
       throw new InvalidEventError(`${path}: must have 1 to 256 characters, and no NUL or half of a surrogate pair`, {
         issues: [{ path, message: '1 to 256 well-formed characters, no NUL' }],
       });
-  const value = checkedPayload(draft.type, draft.payload);
+  const value = { ...draft.payload };
+  assertPayload(draft.type, value);
   return {
     id: draft.id ?? newId(),
     type: draft.type,
@@ -49,14 +52,14 @@ export function prepareEvent(draft: EventDraft, nowIso: string): PreparedEvent {
     occurredAt: draft.occurredAt === undefined ? nowIso : normalTime(draft.occurredAt),
     nativeId: draft.nativeId ?? null,
     hash: contentHash(draft.type, value),
-    payload: JSON.stringify(value),
+    ...spill(value, draft.text ?? JSON.stringify(value), isKnownType(draft.type) ? Object.keys(PAYLOADS[draft.type].shape) : []),
     value,
   };
 }
 
 /** SHA-256 over the RFC 8785 form of `{type, payload}`: two writings of the same content are one content. */
 export function contentHash(type: string, payload: object): string {
-  return createHash('sha256').update(canonicalText({ type, payload })).digest('hex');
+  return hash('sha256', canonicalText({ type, payload }), 'hex');
 }
 
 function canonicalText(value: object): string {
@@ -67,11 +70,10 @@ function canonicalText(value: object): string {
   }
 }
 
-function checkedPayload(type: string, payload: object): Record<string, unknown> {
-  if (!isKnownType(type)) return { ...payload };
-  const schema: z.ZodType<Record<string, unknown>> = PAYLOADS[type];
-  const result = schema.safeParse(payload);
-  if (result.success) return result.data;
+function assertPayload(type: string, payload: object): void {
+  if (!isKnownType(type)) return;
+  const result = PAYLOADS[type].safeParse(payload);
+  if (result.success) return;
   const issues = result.error.issues.slice(0, 20).map((issue) => ({ path: ['payload', ...issue.path].join('.'), message: issue.message }));
   throw new InvalidEventError(`The payload of a ${type} event is wrong at ${issues.map((each) => each.path).join(', ')}`, { issues });
 }

@@ -67,10 +67,11 @@ export class EventReads {
   private async readAfter(sessionId: string, after: Cursor, { limit, type }: ReadEventsQuery): Promise<EventPage> {
     const head = await this.log.head(sessionId);
     this.log.assertReadable(head, after);
-    const events = await this.log.read(sessionId, { after: after.seq, limit: limit + 1, types: type });
+    const from = this.log.startOf(head, after);
+    const events = await this.log.read(sessionId, { after: from, limit: limit + 1, types: type });
     const page = events.slice(0, limit);
     const hasMore = events.length > limit;
-    const scanned = hasMore ? (page.at(-1)?.seq ?? after.seq) : Math.max(head.lastSeq, page.at(-1)?.seq ?? 0);
+    const scanned = hasMore ? (page.at(-1)?.seq ?? from) : Math.max(head.lastSeq, page.at(-1)?.seq ?? 0);
     const cursor = formatCursor(head.epoch, scanned);
     const first = page[0]?.seq;
     return {
@@ -91,10 +92,10 @@ export class EventReads {
     this.log.assertReadable(head, { ...before, seq: Math.min(before.seq, head.lastSeq) });
     if (after) this.log.assertReadable(head, after);
     const range = { before: before.seq, types: type, limit: limit + 1 };
-    const found = await this.log.read(sessionId, after ? { ...range, after: after.seq } : range);
+    const found = await this.log.read(sessionId, after ? { ...range, after: this.log.startOf(head, after) } : range);
     const page = after ? found.slice(0, limit) : found.slice(-limit);
     const hasMore = found.length > limit;
-    const last = page.at(-1)?.seq ?? Math.max(0, before.seq - 1);
+    const last = page.at(-1)?.seq ?? Math.max(head.earliestSeq - 1, before.seq - 1);
     const cursor = formatCursor(head.epoch, Math.min(last, head.lastSeq));
     const first = page[0]?.seq;
     return {

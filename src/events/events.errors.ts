@@ -30,6 +30,12 @@ export class LogNotFoundError extends DomainError {
   readonly kind = 'not_found';
 }
 
+/** The session has no content of this hash. */
+export class BlobNotFoundError extends DomainError {
+  readonly code = 'blob_not_found';
+  readonly kind = 'not_found';
+}
+
 /** Too many appends wait. Nothing of this one was written. */
 export class LogOverloadedError extends UnavailableError {
   override readonly code = 'log_overloaded';

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { BlobsController } from './blobs.controller.js';
+import { Blobs } from './blobs.service.js';
 import { EventLogModule } from './event-log.module.js';
 import { EventReads } from './event-reads.service.js';
 import { EventsController } from './events.controller.js';
@@ -10,8 +12,8 @@ import { Feed } from './feed.service.js';
 /** The log and the feed, for callers. */
 @Module({
   imports: [AuthModule, EventLogModule, SessionsModule],
-  controllers: [EventsController],
-  providers: [EventReads, EventsService, Feed],
+  controllers: [BlobsController, EventsController],
+  providers: [Blobs, EventReads, EventsService, Feed],
   exports: [EventReads, EventsService, Feed],
 })
 export class EventsModule {}

@@ -5,8 +5,8 @@ import { InvalidInputError } from '../core/errors/domain.error.js';
 import { isPlainJson, NOT_PLAIN } from '../core/http/json-body.js';
 import { problemOf, type Problem } from '../core/errors/problem.js';
 import { ExternalSessions, isReportedMove } from '../sessions/external-sessions.service.js';
-import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionScope } from '../sessions/session-scope.service.js';
+import type { SessionBrief } from '../sessions/session.types.js';
 import { EventLog } from './event-log.service.js';
 import type { Appended, EventDraft } from './event-log.types.js';
 import { RESERVED_TYPES } from './event-payloads.types.js';
@@ -16,10 +16,12 @@ const MAX_BATCH = 1_000;
 /** Characters of JSON a reporter may give for one event. */
 const MAX_EVENT_LENGTH = 256 * 1024;
 
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 const itemSchema = z.strictObject({
   id: z.string().optional(),
   type: z.string(),
-  payload: z.record(z.string(), z.unknown()),
+  payload: z.custom<Record<string, unknown>>(isRecord, 'must be an object'),
   occurredAt: z.string().optional(),
   turn: z.number().int().min(1).max(2_147_483_647).nullish(),
   nativeId: z.string().nullish(),
@@ -57,7 +59,7 @@ export class EventsService {
       throw new InvalidInputError(`A batch has 1 to ${MAX_BATCH} events, not ${items.length}.`, {
         issues: [{ path: 'events', message: `1 to ${MAX_BATCH} events` }],
       });
-    const session = await this.scope.findToEdit(principal, id);
+    const session = await this.scope.findToAppend(principal, id);
     const drafts = items.map((item) => attempt(() => draftOf(item, principal, session)));
     const outcomes: Outcome[] = [];
     let mayRest = session.status !== 'running';
@@ -72,7 +74,13 @@ export class EventsService {
       }
       const end = drafts.findIndex((each, index) => index > at && each.ok && isReportedMove(each.value.type));
       const run = drafts.slice(at, end < 0 ? drafts.length : end);
-      outcomes.push(...(await this.appendRun(principal, session, run, mayRest)));
+      try {
+        outcomes.push(...(await this.appendRun(principal, session, run, mayRest)));
+      } catch (error) {
+        // What is stored is stored: only the rest is refused.
+        if (outcomes.length === 0) throw error;
+        outcomes.push(...run.map((each): Outcome => (each.ok ? { ok: false, error: asError(error) } : each)));
+      }
       at += run.length;
     }
     return outcomes;
@@ -81,7 +89,7 @@ export class EventsService {
   /** `mayRest`: the session may be idle or suspended by now; an event that is new wakes it. */
   private async appendRun(
     principal: Principal,
-    session: SessionEntity,
+    session: SessionBrief,
     run: readonly Attempt<EventDraft>[],
     mayRest: boolean,
   ): Promise<Outcome[]> {
@@ -95,7 +103,7 @@ export class EventsService {
   }
 }
 
-function draftOf(item: unknown, principal: Principal, session: SessionEntity): EventDraft {
+function draftOf(item: unknown, principal: Principal, session: SessionBrief): EventDraft {
   const result = itemSchema.safeParse(item);
   if (!result.success) {
     const issues = result.error.issues.slice(0, 20).map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
@@ -111,12 +119,12 @@ function draftOf(item: unknown, principal: Principal, session: SessionEntity): E
       issues: [{ path: 'type', message: 'reserved' }],
     });
   if (!isPlainJson(payload)) throw new InvalidEventError(NOT_PLAIN);
-  const { length } = JSON.stringify(payload);
-  if (length > MAX_EVENT_LENGTH)
-    throw new InvalidEventError(`The payload has ${length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {
+  const text = JSON.stringify(payload);
+  if (text.length > MAX_EVENT_LENGTH)
+    throw new InvalidEventError(`The payload has ${text.length} characters of JSON; ${MAX_EVENT_LENGTH} are allowed.`, {
       remedy: 'Split it, or refer to a file.',
     });
-  return { ...result.data, source: 'api', actor: principal.id };
+  return { ...result.data, text, source: 'api', actor: principal.id };
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };

@@ -8,6 +8,8 @@ import { OpenBlocksStore } from './persistence/open-blocks.store.js';
 
 /** Open text is on disk at most this much later than it was heard. */
 const SAVE_EVERY_MS = 1_000;
+/** A delta has at most so many UTF-16 units, so that a reader who takes little is noticed between two of them. */
+const MAX_DELTA = 16 * 1024;
 
 interface LiveBlock extends OpenBlock {
   text: string;
@@ -26,6 +28,7 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Set<(delta: Delta) => void>();
   private timer: NodeJS.Timeout | undefined;
   private saving: Promise<void> = Promise.resolve();
+  private isEnding = false;
 
   constructor(
     private readonly log: EventLog,
@@ -46,6 +49,7 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.isEnding = true;
     clearTimeout(this.timer);
     await this.save();
   }
@@ -58,11 +62,16 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
     this.live.set(sessionId, blocks);
     const block = blocks.get(blockId) ?? { sessionId, blockId, turn, kind, text: '', startedAt: this.clock.nowIso() };
     blocks.set(blockId, block);
-    const offset = block.text.length;
+    const first = block.text.length;
     block.text += text;
     this.dirty.add(block);
-    this.timer ??= setTimeout(() => void this.save(), SAVE_EVERY_MS).unref();
-    this.listeners.forEach((listener) => listener({ ...piece, offset }));
+    this.saveLater();
+    for (let at = 0; at < text.length;) {
+      const end = endOfPiece(text, at);
+      const delta = { ...piece, offset: first + at, text: text.slice(at, end) };
+      this.listeners.forEach((listener) => listener(delta));
+      at = end;
+    }
   }
 
   /** The open blocks of a session, as they stand. */
@@ -109,16 +118,31 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
     this.timer = undefined;
     this.saving = this.saving.then(async () => {
       if (this.dirty.size === 0) return;
+      let blocks: LiveBlock[] = [];
       try {
         await this.unit.run(async (work) => {
-          const blocks = [...this.dirty];
+          blocks = [...this.dirty];
           this.dirty.clear();
           await this.store.save(work, blocks);
         });
       } catch (error) {
-        this.logger.warn({ msg: 'open text could not be saved', err: error });
+        this.logger.warn({ msg: 'open text could not be saved, which is tried again', err: error });
+        // Those that were stored whole meanwhile are no longer open.
+        for (const block of blocks) if (this.live.get(block.sessionId)?.get(block.blockId) === block) this.dirty.add(block);
+        if (!this.isEnding) this.saveLater();
       }
     });
     return this.saving;
   }
+
+  private saveLater(): void {
+    this.timer ??= setTimeout(() => void this.save(), SAVE_EVERY_MS).unref();
+  }
+}
+
+/** Never between the halves of a surrogate pair. */
+function endOfPiece(text: string, at: number): number {
+  const end = at + MAX_DELTA;
+  if (end >= text.length) return text.length;
+  return (text.codePointAt(end - 1) ?? 0) > 0xffff ? end - 1 : end;
 }

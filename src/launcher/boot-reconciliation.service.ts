@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { MusterConfig } from '../config/muster-config.js';
+import { DatabaseIdentity } from '../core/database/database-identity.service.js';
 import { hasEnvironment, isAlive, isRunning, listProcesses, type ProcessIdentity } from '../core/process/proc-stat.js';
 import { type EndedGroup, endGroup } from '../core/process/process-group.js';
 import { NodeIdentity } from '../core/node-identity.js';
@@ -8,6 +9,8 @@ import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
 import { NODE_VARIABLE } from './agent-surroundings.service.js';
 import { AgentStarter } from './agent-starter.service.js';
+
+const RESTORED = 'the database was restored: whether its prompt reached an agent after the backup was made is not known';
 
 /** Runtimes whose agents are children of this server, and lose their standard streams with it. */
 const OURS: readonly string[] = ['acp', 'process'];
@@ -23,6 +26,7 @@ export class BootReconciliation {
     private readonly starter: AgentStarter,
     private readonly blocks: OpenBlocks,
     private readonly node: NodeIdentity,
+    private readonly identity: DatabaseIdentity,
   ) {}
 
   /** To be called before anything is launched. Takes as long as the most stubborn of the agents left behind takes to end. */
@@ -38,6 +42,17 @@ export class BootReconciliation {
       ),
     );
     await this.endStrays();
+    await this.settleRestored();
+  }
+
+  /** In a restored database what waits to be done may have been done already, after the copy was made: it is not begun again by itself. */
+  private async settleRestored(): Promise<void> {
+    if (this.identity.restoredAt === null) return;
+    for (const id of await this.lifecycle.withWaitingInput()) {
+      await this.lifecycle.doubtWaiting(id, RESTORED);
+      this.logger.warn({ msg: 'a session of a restored database does not go on by itself', sessionId: id });
+    }
+    await this.identity.settled();
   }
 
   /** Nothing of this server runs yet: what still carries its mark belongs to sessions that were deleted, or left its group. */

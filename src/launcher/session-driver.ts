@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../core/deferred.js';
-import { DomainError } from '../core/errors/domain.error.js';
+import { DomainError, isUnavailable } from '../core/errors/domain.error.js';
+import { DatabaseUnavailableError } from '../core/errors/storage.errors.js';
 import { requestContext } from '../core/http/request-context.js';
 import { LogNotFoundError } from '../events/events.errors.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
@@ -94,7 +95,7 @@ export class SessionDriver {
   private async begin(): Promise<SessionEntity | null> {
     if (this.request?.kind === 'shutdown') return null;
     const session = await this.persist(() => this.lifecycle.find(this.sessionId));
-    if (session?.status === 'queued') return this.persist(() => this.lifecycle.claim(this.sessionId));
+    if (session?.status === 'queued') return this.persist((inDoubt) => this.lifecycle.claim(this.sessionId, null, inDoubt));
     return session?.status === 'idle' && session.runtime === 'process' ? session : null;
   }
 
@@ -115,14 +116,14 @@ export class SessionDriver {
     for (;;) {
       const rung = this.bell.promise;
       if (this.request || this.exit) return this.ended(isStarting);
-      const begun = await this.persist(() => this.lifecycle.beginTurn(this.sessionId));
+      const begun = await this.persist((inDoubt) => this.lifecycle.beginTurn(this.sessionId, inDoubt));
       if (begun) {
         isStarting = false;
         const conclusion = await this.take(this.agent, begun);
         if (conclusion) return conclusion;
         continue;
       }
-      if (isStarting && !this.request && !this.exit) await this.persist(() => this.lifecycle.move(this.sessionId, 'idle'));
+      if (isStarting && !this.request && !this.exit) await this.persist((inDoubt) => this.rest(inDoubt));
       isStarting = false;
       await rung;
     }
@@ -230,18 +231,31 @@ export class SessionDriver {
       .catch((error: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: error }));
   }
 
-  /** Repeats what only the database hinders. */
-  private async persist<T>(step: () => Promise<T>): Promise<T> {
-    for (const pauseMs of RETRY_PAUSES_MS) {
+  /** To `idle`; `inDoubt`, it may be there already. */
+  private async rest(inDoubt: boolean): Promise<void> {
+    if (inDoubt && (await this.lifecycle.find(this.sessionId))?.status === 'idle') return;
+    await this.lifecycle.move(this.sessionId, 'idle');
+  }
+
+  /**
+   * Repeats what only the database hinders, for as long as it does; at shutdown for some seconds. `inDoubt`: an earlier attempt may have been
+   * kept without our hearing of it.
+   */
+  private async persist<T>(step: (inDoubt: boolean) => Promise<T>): Promise<T> {
+    let inDoubt = false;
+    for (let attempt = 0; ; attempt++) {
       try {
-        return await step();
+        return await step(inDoubt);
       } catch (error) {
-        if (error instanceof DomainError) throw error;
+        const isPassing = isUnavailable(error);
+        if (error instanceof DomainError && !isPassing) throw error;
+        const pauseMs = RETRY_PAUSES_MS[attempt] ?? (isPassing && this.request?.kind !== 'shutdown' ? RETRY_PAUSES_MS.at(-1) : undefined);
+        if (pauseMs === undefined) throw error;
+        inDoubt ||= error instanceof DatabaseUnavailableError;
         this.logger.warn({ msg: 'a step of a session is repeated', sessionId: this.sessionId, err: error });
         await sleep(pauseMs);
       }
     }
-    return step();
   }
 }
 

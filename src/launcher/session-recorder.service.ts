@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UnavailableError } from '../core/errors/domain.error.js';
+import { isUnavailable } from '../core/errors/domain.error.js';
+import { Shutdown } from '../core/shutdown.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { Delta, EventDraft } from '../events/event-log.types.js';
 import { isKnownType, PAYLOADS } from '../events/event-payloads.types.js';
@@ -23,6 +24,7 @@ export class SessionRecorder {
   constructor(
     private readonly log: EventLog,
     private readonly blocks: OpenBlocks,
+    private readonly shutdown: Shutdown,
   ) {}
 
   /**
@@ -40,12 +42,18 @@ export class SessionRecorder {
     }
   }
 
-  /** As {@link record}, again and again while the log can't be written; what is still refused after a minute is lost, with an error. */
+  /**
+   * As {@link record}, again and again while the log can't be written, as with a full disk: the agent's output waits. What is still refused
+   * a minute after it was refused for another reason, or after the shutdown began, is lost, with an error.
+   */
   async recordPersistently(sessionId: string, items: readonly Recordable[]): Promise<void> {
-    for (const pauseMs of PAUSES_MS) {
+    for (let attempt = 0; ; attempt++) {
       try {
         return await this.record(sessionId, items);
       } catch (error) {
+        const isPassing = isUnavailable(error) && !this.shutdown.signal.aborted;
+        const pauseMs = PAUSES_MS[attempt] ?? (isPassing ? PAUSES_MS.at(-1) : undefined);
+        if (pauseMs === undefined) break;
         this.logger.warn({ msg: 'events of an agent wait: the log could not be written', sessionId, err: error });
         await sleep(pauseMs);
       }
@@ -70,7 +78,7 @@ export class SessionRecorder {
 
   /** What the log refuses in spite of its form (too deep to be canonical, an impossible id) leaves a trace at least. */
   private async recover(sessionId: string, draft: EventDraft, error: Error): Promise<void> {
-    if (error instanceof UnavailableError) throw error;
+    if (isUnavailable(error)) throw error;
     this.logger.debug({ msg: 'an event of an agent was refused', sessionId, eventId: draft.id, type: draft.type, err: error });
     if (error instanceof SessionEndedError || error instanceof EventConflictError) return;
     const { turn, source, actor, type } = draft;

@@ -1,5 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Checkpoints } from '../core/database/checkpoints.service.js';
+import { StorageState } from '../core/database/storage-state.js';
 import { EventBus } from '../core/event-bus/event-bus.js';
 import { REFUSALS, Refusals } from '../core/http/refusals.service.js';
 import { EventLog } from '../events/event-log.service.js';
@@ -15,6 +17,8 @@ export class Metrics implements OnModuleInit {
     private readonly log: EventLog,
     private readonly counts: SessionCounts,
     private readonly refusals: Refusals,
+    private readonly storage: StorageState,
+    private readonly checkpoints: Checkpoints,
   ) {}
 
   onModuleInit(): void {
@@ -52,7 +56,57 @@ export class Metrics implements OnModuleInit {
         for (const refusal of REFUSALS) this.inc({ refusal }, refusals.counts.get(refusal) ?? 0);
       },
     });
+    this.measureStorage();
     this.bus.subscribe(({ name }) => domainEvents.inc({ name }));
     this.log.onCommitted(({ events }) => sessionEvents.inc(events.length));
+  }
+
+  private measureStorage(): void {
+    const registers = [this.registry];
+    const { storage } = this;
+    const { figures } = this.checkpoints;
+    new Counter({
+      name: 'muster_storage_failures_total',
+      help: 'Units of work that failed because of what lies below the database, or between us and it.',
+      labelNames: ['code'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [code, count] of storage.failures) this.inc({ code }, count);
+      },
+    });
+    new Gauge({
+      name: 'muster_storage_writes_fail',
+      help: '1 while writes to the database fail.',
+      registers,
+      collect() {
+        this.set(storage.trouble ? 1 : 0);
+      },
+    });
+    const checkpoints = [
+      ['muster_checkpoints_total', 'Checkpoints of SQLite.', () => figures.checkpoints],
+      ['muster_checkpoint_pages_total', 'Pages that checkpoints copied into the database.', () => figures.pages],
+      ['muster_checkpoint_seconds_total', 'Seconds that checkpoints took, in their own thread.', () => figures.seconds],
+      ['muster_checkpoint_failures_total', 'Checkpoints that failed.', () => figures.failures],
+      ['muster_checkpoint_writer_pauses_total', 'Times that writers waited so that the log could begin anew.', () => figures.writerPauses],
+    ] as const;
+    for (const [name, help, value] of checkpoints)
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    new Gauge({
+      name: 'muster_wal_pages',
+      help: 'Pages in the write-ahead log of SQLite when it was last looked at.',
+      registers,
+      collect() {
+        this.set(figures.logPages);
+      },
+    });
   }
 }

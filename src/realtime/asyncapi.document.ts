@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CLOSE } from '../core/websocket/close-codes.js';
+import { blobRef, storedContentBlock } from '../events/stored-payloads.types.js';
 import { EVENT_SCHEMAS, isOutType, OUT_FRAMES, type OutType, requestId, session, sessionEvent } from './frames.types.js';
 import { formSchema, type JsonSchema } from './form-schema.js';
 import { COMMAND_SPECS, type CommandSpec } from './gateway/command-specs.js';
@@ -158,6 +159,8 @@ function messages(replies: readonly CommandSpec[]): Record<string, unknown> {
 function schemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
   registry.add(session, { id: 'Session' });
+  registry.add(blobRef, { id: 'Blob' });
+  registry.add(storedContentBlock, { id: 'ContentBlock' });
   registry.add(sessionEvent, { id: 'SessionEvent' });
   for (const [type, schema] of Object.entries(EVENT_SCHEMAS)) registry.add(schema, { id: `event.${type}` });
   for (const type of OUT_TYPES) if (type !== 'reply') registry.add(OUT_FRAMES[type], { id: `frame.${type}` });

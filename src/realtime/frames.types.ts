@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { EVENT_SOURCES } from '../events/event-log.types.js';
 import { isKnownType, type KnownEventType, PAYLOADS } from '../events/event-payloads.types.js';
+import { STORED_PAYLOADS } from '../events/stored-payloads.types.js';
 import { SESSION_STATUSES } from '../sessions/session.types.js';
+import { OutFrame } from './out-frame.js';
 
 /** Every frame the server sends, on the WebSocket and (where `id` makes no sense) as SSE: the one source of types, AsyncAPI and tests. */
 
@@ -29,12 +31,17 @@ const eventBase = {
 };
 
 const knownTypes: KnownEventType[] = Object.keys(PAYLOADS).filter(isKnownType);
+const opaquePayload = z.record(z.string(), z.unknown());
 const knownEvent = (type: KnownEventType) =>
-  z.strictObject({ ...eventBase, type: z.literal(type), payload: PAYLOADS[type].nullable().describe('null where retention trimmed it.') });
+  z.strictObject({
+    ...eventBase,
+    type: z.literal(type),
+    payload: (STORED_PAYLOADS[type] ?? opaquePayload).nullable().describe('null where retention trimmed it.'),
+  });
 const opaqueEvent = z.strictObject({
   ...eventBase,
   type: text.regex(new RegExp(`^(?!(?:${knownTypes.join('|')})$)`)).describe('A type of somebody else: kept as it came.'),
-  payload: z.record(z.string(), z.unknown()).nullable(),
+  payload: opaquePayload.nullable(),
 });
 
 const knownEvents = knownTypes.map(knownEvent);
@@ -86,7 +93,13 @@ export const OUT_FRAMES = {
     })
     .describe('The connection is authenticated.'),
   reply: z
-    .strictObject({ type: z.literal('reply'), id: requestId.optional(), ok: z.literal(true), data: z.record(z.string(), z.unknown()) })
+    .strictObject({
+      type: z.literal('reply'),
+      id: requestId.optional(),
+      ok: z.literal(true),
+      replayed: z.literal(true).optional().describe('The answer to an earlier request with the same idempotencyKey.'),
+      data: z.record(z.string(), z.unknown()),
+    })
     .describe('A request was carried out.'),
   error: z
     .strictObject({
@@ -108,6 +121,7 @@ export const OUT_FRAMES = {
       sessionId,
       session,
       cursor: cursor.describe('Where the log stands; events up to here come before caught_up.'),
+      earliest: cursor.describe('Where what is kept of the log begins: without a cursor, the events behind it come first.'),
       open: z.array(openBlock),
     })
     .describe('A subscription to a session begins. `open` is streaming text as it stands; deltas go on exactly behind it.'),
@@ -194,11 +208,5 @@ export type OutType = keyof typeof OUT_FRAMES;
 export type OutBody<T extends OutType> = z.infer<(typeof OUT_FRAMES)[T]>;
 export const isOutType = (type: string): type is OutType => Object.hasOwn(OUT_FRAMES, type);
 
-/** A frame as text, built once and sent to all. `cursor`: where a reader that has it stands; becomes the `id:` of SSE. */
-export interface OutFrame {
-  readonly type: OutType;
-  readonly text: string;
-  readonly cursor?: string;
-}
-
-export const outFrame = <T extends OutType>(body: OutBody<T> & { type: T }): OutFrame => ({ type: body.type, text: JSON.stringify(body) });
+export const outFrame = <T extends OutType>(body: OutBody<T> & { type: T }, cursor?: string): OutFrame =>
+  new OutFrame(body.type, JSON.stringify(body), cursor);

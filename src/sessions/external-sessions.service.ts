@@ -111,12 +111,14 @@ export class ExternalSessions {
         stopReason: null,
         startedAt: now,
         endedAt: null,
+        endedSeq: null,
       });
     if (!isStart && isOpen)
       await this.turns.updateTurn(session.id, number, {
         state,
         stopReason: stopReason === undefined ? null : storable(stopReason, 128),
         endedAt: now,
+        endedSeq: appended.seq,
       });
     await this.moveTo(work, principal, session, isStart ? 'running' : 'idle');
     return appended;

@@ -8,7 +8,7 @@ import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { TypedDraft } from '../events/event-log.types.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
-import type { SessionEntity } from './persistence/session.entity.js';
+import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
@@ -63,10 +63,14 @@ export class SessionLifecycle {
     return this.unit.run(async (work) => this.moveIn(work, await this.lock(work, id), to, options));
   }
 
-  /** Takes a queued session for launching; null where somebody else did, or it is no longer queued. */
-  claim(id: string, ownerNode: string | null = null): Promise<SessionEntity | null> {
+  /**
+   * Takes a queued session for launching; null where somebody else did, or it is no longer queued. With `inDoubt`, one that an earlier call
+   * may have taken without hearing of it is taken for ours.
+   */
+  claim(id: string, ownerNode: string | null = null, inDoubt = false): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'starting') return session;
       if (session?.status !== 'queued') return null;
       return this.moveIn(work, session, 'starting', { changes: { ownerNode, startedAt: this.clock.nowIso() } });
     });
@@ -103,9 +107,10 @@ export class SessionLifecycle {
    * Hands the oldest waiting input to a new turn and moves the session to `running`; null where none waits, or the session
    * is not ready for one. From now on the input is on its way: {@link confirmDelivery} says that it arrived.
    */
-  beginTurn(id: string): Promise<BegunTurn | null> {
+  beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'running') return this.begunTurn(id);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -119,6 +124,7 @@ export class SessionLifecycle {
         stopReason: null,
         startedAt: this.clock.nowIso(),
         endedAt: null,
+        endedSeq: null,
       });
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
@@ -140,6 +146,9 @@ export class SessionLifecycle {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return;
+      const last = await this.turns.lastTurn(id);
+      // Sent again because nobody heard that it was kept.
+      if (last?.number === turn && last.endedAt !== null) return;
       await this.closeTurn(work, id, turn, end);
       if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
       await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
@@ -164,14 +173,24 @@ export class SessionLifecycle {
             ? { state: 'cancelled', stopReason: 'stopped' }
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
-      for (const input of await this.turns.handedOver(id)) {
-        await this.turns.updateInput(input.id, { state: 'unknown' });
-        await this.log.appendIn(work, id, [
-          draft('input', input.turn, { inputId: input.id, content: storedContent(input.content), state: 'unknown' }),
-        ]);
-      }
+      for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
       if (!mayMove(session.status, to, session.runtime)) return session;
       return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+    });
+  }
+
+  /** Sessions with an input that waits for a turn. */
+  withWaitingInput(): Promise<string[]> {
+    return this.turns.sessionsWaiting();
+  }
+
+  /** Marks what waits in a session as `unknown`, so that no turn takes it, and puts a queued session aside as `suspended`. */
+  doubtWaiting(id: string, reason: string): Promise<void> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (!session || isEnded(session.status)) return;
+      for (let input = await this.turns.nextInput(id); input; input = await this.turns.nextInput(id)) await this.doubt(work, input);
+      if (session.status === 'queued') await this.moveIn(work, session, 'suspended', { reason });
     });
   }
 
@@ -214,15 +233,30 @@ export class SessionLifecycle {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
+  /** Nobody knows whether it arrived. */
+  private async doubt(work: Work, { id, sessionId, turn, content }: InputEntity): Promise<void> {
+    await this.turns.updateInput(id, { state: 'unknown' });
+    await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
+  }
+
+  /** The turn under way, whose input nobody has confirmed yet. */
+  private async begunTurn(id: string): Promise<BegunTurn | null> {
+    const last = await this.turns.lastTurn(id);
+    if (!last || last.endedAt !== null) return null;
+    const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
+    return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
+  }
+
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    const [ended] = await this.log.appendIn(work, id, [
+      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
+    ]);
     await this.turns.updateTurn(id, turn, {
       state,
       stopReason: stopReason === undefined ? null : storable(stopReason, 128),
       endedAt: this.clock.nowIso(),
+      endedSeq: ended?.seq ?? null,
     });
-    await this.log.appendIn(work, id, [
-      draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
-    ]);
   }
 }
 

@@ -9,6 +9,8 @@ import type { PreparedEvent } from '../events/event-preparation.js';
 import { PAYLOADS } from '../events/event-payloads.types.js';
 
 const PREVIEW_LENGTH = 200;
+/** Of a text, white space at its beginning included. */
+const MAX_LOOKED_AT = 4_000;
 const message = PAYLOADS.message.pick({ role: true, content: true });
 
 /** Keeps what lists show of a session (last message, usage) in step with its log, and tells of decisions in it, in the log's own transaction. */
@@ -57,7 +59,8 @@ export class SessionProjection implements OnModuleInit {
 function previewOf(payload: unknown): string | undefined {
   const result: z.ZodSafeParseResult<z.infer<typeof message>> = message.safeParse(payload);
   if (!result.success || result.data.role !== 'assistant') return undefined;
-  const text = result.data.content.map((block) => (block.type === 'text' ? block.text : '')).join(' ');
-  const line = text.replace(/\s+/g, ' ').trim();
+  // The rest of a long text can't reach the first line of it.
+  const text = result.data.content.map((block) => (block.type === 'text' ? block.text.slice(0, MAX_LOOKED_AT) : '')).join(' ');
+  const line = text.slice(0, MAX_LOOKED_AT).replace(/\s+/g, ' ').trim();
   return line === '' ? undefined : storable(line, PREVIEW_LENGTH);
 }

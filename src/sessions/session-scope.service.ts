@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Access } from '../auth/access.service.js';
-import type { Principal, Visibility } from '../auth/principal.types.js';
+import { canSee, type Principal, type Visibility } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
+import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
 import type { SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
+import type { SessionBrief } from './session.types.js';
 import { SessionNotFoundError } from './sessions.errors.js';
 
 /** `ext:<externalId>` names a session by its owner's own id. */
@@ -14,6 +16,7 @@ const EXTERNAL = 'ext:';
 export class SessionScope {
   constructor(
     private readonly sessions: SessionsRepository,
+    private readonly briefs: SessionBriefsRepository,
     private readonly access: Access,
     private readonly clock: Clock,
   ) {}
@@ -31,6 +34,18 @@ export class SessionScope {
     const session = await this.find(principal, id);
     this.access.assertRole(principal, { ownerId: session.ownerId, workspaceId: session.workspaceId, sessionId: session.id }, 'editor');
     return session;
+  }
+
+  /** As {@link findToEdit}, with what an append needs only. */
+  async findToAppend(principal: Principal, id: string): Promise<SessionBrief> {
+    if (id.includes('\u0000')) throw new SessionNotFoundError(id);
+    if (id.startsWith(EXTERNAL)) return this.findToEdit(principal, id);
+    const brief = await this.briefs.find(id);
+    if (!brief) throw new SessionNotFoundError(id);
+    const subject = { ownerId: brief.ownerId, workspaceId: brief.workspaceId, sessionId: brief.id };
+    if (!canSee(this.access.visibilityOf(principal), subject)) throw new SessionNotFoundError(id);
+    this.access.assertRole(principal, subject, 'editor');
+    return brief;
   }
 
   /** @throws SessionNotFoundError */

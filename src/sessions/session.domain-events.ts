@@ -69,6 +69,15 @@ export interface SessionPermissionDecided {
   readonly reason: string | null;
 }
 
+/** What the oldest events of its log held was removed, as the retention says. */
+export interface SessionTrimmed {
+  readonly sessionId: string;
+  /** The first number that is still kept; the next to come where none is. */
+  readonly earliestSeq: number;
+  /** How many were trimmed this time. */
+  readonly events: number;
+}
+
 declare module '../core/event-bus/domain-event.types.js' {
   interface DomainEventMap {
     'session.created': SessionCreated;
@@ -79,5 +88,6 @@ declare module '../core/event-bus/domain-event.types.js' {
     'session.interrupt-requested': SessionInterruptRequested;
     'session.stop-requested': SessionStopRequested;
     'session.permission-decided': SessionPermissionDecided;
+    'session.trimmed': SessionTrimmed;
   }
 }

@@ -35,6 +35,15 @@ export type TurnState = (typeof TURN_STATES)[number];
 export const INPUT_STATES = ['accepted', 'delivered', 'unknown'] as const;
 export type InputState = (typeof INPUT_STATES)[number];
 
+/** What an append needs to know of its session. */
+export interface SessionBrief {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly workspaceId: string | null;
+  readonly runtime: RuntimeKind;
+  readonly status: SessionStatus;
+}
+
 /** Only what starts an agent is counted as a launch: a session that somebody else runs, or that waits for its first input, is not. */
 export function creationUse(body: unknown): RateUse {
   const isReported = typeof body === 'object' && body !== null && 'runtime' in body && body.runtime === 'external';

@@ -30,6 +30,7 @@ export class SessionsController {
     summary: 'Start an agent, or report one that runs elsewhere',
     description: 'Answers at once with a `queued` session; the agent is started behind it. Follow its events.',
     permission: 'sessions:create',
+    idempotent: 'plain',
     limit: 'launch',
     use: creationUse,
     body: {
@@ -117,6 +118,7 @@ export class SessionsController {
     summary: 'Send the next prompt',
     description: 'Durable when answered. While a turn runs it waits for its end, in order; `interrupt: true` cancels that turn first.',
     permission: 'sessions:control',
+    idempotent: 'plain',
     body: { type: SessionInputRequest, examples: { text: { content: 'say:hello again' } } },
     response: { status: 202, type: InputAcceptedResponse, example: { inputId: SESSION_EXAMPLE.id, state: 'accepted' } },
     errors: { ...NOT_FOUND, 409: ['session_status', 'not_supported'] },

@@ -4,8 +4,11 @@ import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { ExternalSessions } from './external-sessions.service.js';
+import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
+import { RetentionRepository } from './persistence/retention.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
+import { RetentionSweeper } from './retention-sweeper.service.js';
 import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
@@ -14,6 +17,7 @@ import { SessionProjection } from './session-projection.js';
 import { SessionScope } from './session-scope.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
+import { SessionTrimming } from './session-trimming.service.js';
 import { SessionWaiter } from './session-waiter.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
@@ -23,6 +27,9 @@ import { SessionsService } from './sessions.service.js';
   controllers: [SessionsController],
   providers: [
     ExternalSessions,
+    SessionBriefsRepository,
+    RetentionRepository,
+    RetentionSweeper,
     SessionCounts,
     SessionCreation,
     SessionDetachment,
@@ -31,6 +38,7 @@ import { SessionsService } from './sessions.service.js';
     SessionScope,
     SessionStops,
     SessionSurroundings,
+    SessionTrimming,
     SessionWaiter,
     SessionsRepository,
     SessionsService,

@@ -25,11 +25,13 @@ export class WorkspacesController {
     description:
       'The directory must lie below an allowed root (MUSTER_WORKSPACE_ROOTS) once its links are resolved. Answers with `Location` and `ETag`.',
     permission: 'workspaces:write',
+    idempotent: 'plain',
     body: {
       type: CreateWorkspaceRequest,
       examples: {
         'a project': { path: '/home/me/project' },
         'one agent at a time': { path: '/home/me/project', name: 'My project', maxActiveSessions: 1 },
+        'kept for a month': { path: '/home/me/project', retention: { maxAgeDays: 30, maxEvents: null } },
       },
     },
     response: { status: 201, type: WorkspaceResponse, example: WORKSPACE_EXAMPLE },
@@ -85,7 +87,7 @@ export class WorkspacesController {
   })
   @Route({
     id: 'patchWorkspace',
-    summary: 'Rename a workspace, or change its limit or metadata',
+    summary: 'Rename a workspace, or change its limit, retention or metadata',
     permission: 'workspaces:write',
     body: {
       type: PatchWorkspaceRequest,
@@ -93,6 +95,7 @@ export class WorkspacesController {
         rename: { name: 'A better name' },
         'one agent at a time': { maxActiveSessions: 1 },
         'no limit': { maxActiveSessions: null },
+        'the last 10,000 events a session': { retention: { maxAgeDays: null, maxEvents: 10_000 } },
       },
     },
     response: { type: WorkspaceResponse, example: { ...WORKSPACE_EXAMPLE, name: 'A better name', version: 2 } },

@@ -13,6 +13,8 @@ import type { CreateWorkspaceRequest, ListWorkspacesQuery, PatchWorkspaceRequest
 import { PathRules } from './path-rules.js';
 import type { WorkspaceEntity } from './persistence/workspace.entity.js';
 import { WorkspacesRepository } from './persistence/workspaces.repository.js';
+import { retentionOf, retentionText } from './retention-text.js';
+import type { RetentionRule } from './retention.types.js';
 import { WorkspaceExistsError, WorkspaceNotFoundError, WorkspaceVersionConflictError } from './workspaces.errors.js';
 
 /**
@@ -54,6 +56,17 @@ export class WorkspacesService {
     return workspace;
   }
 
+  /** The workspaces that have a rule of their own for how long events are kept, by id. */
+  async retentionRules(): Promise<Map<string, RetentionRule>> {
+    const rules = await this.workspaces.findRetentions();
+    return new Map(
+      rules.flatMap(({ id, retention }) => {
+        const rule = retentionOf(retention);
+        return rule ? [[id, rule]] : [];
+      }),
+    );
+  }
+
   /**
    * The workspace as it is now, for those who add something to it: until the unit of work ends nobody changes or deletes it.
    * Only inside of a unit; it asks nobody's permission. @throws WorkspaceNotFoundError where it was deleted meanwhile
@@ -79,7 +92,10 @@ export class WorkspacesService {
   }
 
   /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, ForbiddenError, WorkspaceExistsError */
-  async create(principal: Principal, { path, name, maxActiveSessions, metadata }: CreateWorkspaceRequest): Promise<WorkspaceEntity> {
+  async create(
+    principal: Principal,
+    { path, name, maxActiveSessions, retention, metadata }: CreateWorkspaceRequest,
+  ): Promise<WorkspaceEntity> {
     this.access.assertUnlimited(principal);
     const real = await this.paths.resolveDirectory(path);
     const around = await this.workspaces.findAround(real);
@@ -93,6 +109,7 @@ export class WorkspacesService {
       name: name ?? (basename(real) || real),
       path: real,
       maxActiveSessions: maxActiveSessions ?? null,
+      retention: retentionText(retention ?? null),
       metadata: JSON.stringify(metadata ?? {}),
       ownerId: principal.id,
       createdAt: now,
@@ -114,14 +131,19 @@ export class WorkspacesService {
   async patch(
     principal: Principal,
     id: string,
-    { name, maxActiveSessions, metadata }: PatchWorkspaceRequest,
+    { name, maxActiveSessions, retention, metadata }: PatchWorkspaceRequest,
     versions?: readonly string[],
   ): Promise<WorkspaceEntity> {
     await this.getFor(principal, id, 'owner');
     return this.unit.run(async (work) => {
       const workspace = await this.lock(id);
       if (versions && !versions.includes(String(workspace.version))) throw new WorkspaceVersionConflictError(workspace.version);
-      const changes = changesOf(workspace, { name, maxActiveSessions, metadata: metadata && JSON.stringify(metadata) });
+      const changes = changesOf(workspace, {
+        name,
+        maxActiveSessions,
+        retention: retention === undefined ? undefined : retentionText(retention),
+        metadata: metadata && JSON.stringify(metadata),
+      });
       const changed = Object.keys(changes);
       if (changed.length === 0) return workspace;
       const written = { ...changes, version: workspace.version + 1, updatedAt: this.clock.nowIso() };
@@ -161,15 +183,20 @@ export class WorkspacesService {
 
 const subjectOf = ({ id, ownerId }: WorkspaceEntity, by: Principal) => ({ workspaceId: id, ownerId, actor: by.id });
 
-const visibleOf = (workspace: WorkspaceEntity): Record<string, unknown> => ({ ...workspace, metadata: JSON.parse(workspace.metadata) });
+const visibleOf = (workspace: WorkspaceEntity): Record<string, unknown> => ({
+  ...workspace,
+  retention: retentionOf(workspace.retention),
+  metadata: JSON.parse(workspace.metadata),
+});
 
-type Editable = Pick<WorkspaceEntity, 'name' | 'maxActiveSessions' | 'metadata'>;
+type Editable = Pick<WorkspaceEntity, 'name' | 'maxActiveSessions' | 'retention' | 'metadata'>;
 
 /** What is given and differs. */
-function changesOf(workspace: WorkspaceEntity, { name, maxActiveSessions, metadata }: Partial<Editable>): Partial<Editable> {
+function changesOf(workspace: WorkspaceEntity, { name, maxActiveSessions, retention, metadata }: Partial<Editable>): Partial<Editable> {
   return {
     ...(name === undefined || name === workspace.name ? {} : { name }),
     ...(maxActiveSessions === undefined || maxActiveSessions === workspace.maxActiveSessions ? {} : { maxActiveSessions }),
+    ...(retention === undefined || retention === workspace.retention ? {} : { retention }),
     ...(metadata === undefined || metadata === workspace.metadata ? {} : { metadata }),
   };
 }

@@ -141,4 +141,104 @@ describe.each(DIALECTS)('units of work on %s', (dialect) => {
       (position) => position === last,
     );
   });
+
+  describe('around a handler', () => {
+    const rowsOf = async (prefix: string) => (await stored()).filter((id) => id.startsWith(prefix)).sort();
+
+    it('commits what the handler did together with what is written last, and announces it after', async () => {
+      const prefix = newId();
+      const seenBefore = announced.length;
+      const result = await unit.around(
+        async () => {
+          const made = await unit.run(async (work) => {
+            await insert(`${prefix}-made`);
+            work.emit('workspace.created', subject, { workspaceId: prefix, name: prefix, path: '/p' });
+            return 'made';
+          });
+          // Still open: seen from here, and by nobody else.
+          expect(await rowsOf(prefix)).toEqual([`${prefix}-made`]);
+          expect(await db.span.exit(() => rowsOf(prefix))).toEqual([]);
+          expect(announced.length).toBe(seenBefore);
+          await unit.run(() => insert(`${prefix}-more`));
+          return made;
+        },
+        async (made) => void (await insert(`${prefix}-last-${made}`)),
+      );
+      expect(result).toBe('made');
+      expect(await rowsOf(prefix)).toEqual([`${prefix}-last-made`, `${prefix}-made`, `${prefix}-more`]);
+      expect(announced.slice(seenBefore).map(({ data }) => ('workspaceId' in data ? data.workspaceId : ''))).toEqual([prefix]);
+    });
+
+    it.each(['the handler', 'the last write'])('undoes everything where %s fails', async (who) => {
+      const prefix = newId();
+      const failing = unit.around(
+        async () => {
+          await unit.run(() => insert(`${prefix}-made`));
+          if (who === 'the handler') throw new Error(`no: ${who}`);
+        },
+        async () => {
+          await insert(`${prefix}-last`);
+          throw new Error(`no: ${who}`);
+        },
+      );
+      await expect(failing).rejects.toThrow(`no: ${who}`);
+      expect(await rowsOf(prefix)).toEqual([]);
+      await unit.run(() => insert(`${prefix}-after`));
+      expect(await rowsOf(prefix)).toEqual([`${prefix}-after`]);
+    });
+
+    it('lets the handler look at what stood in its way, and begin anew', async () => {
+      const prefix = newId();
+      await unit.around(
+        async () => {
+          await expect(
+            unit.run(async () => {
+              await insert(`${prefix}-undone`);
+              await insert(`${prefix}-undone`);
+            }),
+          ).rejects.toThrow();
+          expect(await rowsOf(prefix)).toEqual([]);
+          await unit.run(() => insert(`${prefix}-anew`));
+        },
+        async () => void (await insert(`${prefix}-last`)),
+      );
+      expect(await rowsOf(prefix)).toEqual([`${prefix}-anew`, `${prefix}-last`]);
+    });
+
+    it('takes several at once into one, and writes last where there was none', async () => {
+      const prefix = newId();
+      await unit.around(
+        () => Promise.all(['a', 'b', 'c'].map((each) => unit.run(() => insert(`${prefix}-${each}`)))),
+        async () => void (await insert(`${prefix}-last`)),
+      );
+      expect(await rowsOf(prefix)).toHaveLength(4);
+      await unit.around(
+        async () => undefined,
+        async () => void (await insert(`${prefix}-alone`)),
+      );
+      expect(await rowsOf(prefix)).toHaveLength(5);
+      await unit.around(
+        async () => expect(unit.run(() => insert(`${prefix}-alone`))).rejects.toThrow(),
+        async () => void (await insert(`${prefix}-after-a-failure`)),
+      );
+      expect(await rowsOf(prefix)).toHaveLength(6);
+    });
+
+    it('50 at once, half of which fail', async () => {
+      const prefix = newId();
+      await Promise.allSettled(
+        Array.from({ length: 50 }, (_, index) =>
+          unit.around(
+            () => unit.run(() => insert(`${prefix}-${index}`)),
+            async () => {
+              if (index % 2) throw new Error('no');
+              await insert(`${prefix}-${index}-last`);
+            },
+          ),
+        ),
+      );
+      expect(await rowsOf(prefix)).toHaveLength(50);
+      await unit.settled();
+    });
+  });
 });

@@ -3,7 +3,7 @@ import { ModulesContainer } from '@nestjs/core/injector/modules-container.js';
 import type { INestApplication } from '@nestjs/common';
 import { RequestMethod } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { ROUTE_PERMISSION } from '../../src/auth/route.decorator.js';
+import { ROUTE_PERMISSION } from '../../src/auth/route.types.js';
 import { AccessGuard } from '../../src/auth/access.guard.js';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { Database } from '../../src/core/database/database.js';

@@ -10,6 +10,8 @@ export interface Target {
   /** Of workspace and session. */
   readonly name: string;
   readonly keyId: string;
+  /** Content that its session holds. */
+  readonly sha256: string;
   readonly memberId: string;
   /** Below it new directories are made. */
   readonly directory: string;
@@ -77,6 +79,7 @@ const PARAMETERS: Readonly<Record<string, (target: Target) => string>> = {
   '/api/workspaces/{id}': ({ workspaceId }) => workspaceId,
   '/api/workspaces/{id}/members/{principalId}': ({ memberId }) => encodeURIComponent(memberId),
   '/api/sessions/{id}': ({ sessionId }) => sessionId,
+  '/api/sessions/{id}/blobs/{sha256}': ({ sha256 }) => sha256,
   '/api/keys/{id}': ({ keyId }) => keyId,
   '/compat/agent-orchestrator/sessions/{id}': ({ sessionId }) => sessionId,
   '/compat/agent-orchestrator/sessions/by-name/{name}': ({ name }) => name,

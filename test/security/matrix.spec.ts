@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UpgradeDoor } from '../../src/core/websocket/upgrade-door.service.js';
@@ -122,7 +123,9 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     mkdirSync(path);
     const workspaceId: string = (await app.call('POST', '/api/workspaces', { body: { path, name } })).body.id;
     const session = await app.call('POST', '/api/sessions', { body: { runtime: 'external', workspaceId, name } });
-    await app.call('POST', `/api/sessions/${session.body.id}/events`, { body: { type: 'log', payload: { level: 'info', text: name } } });
+    const large = name.repeat(3_000);
+    for (const text of [name, large])
+      await app.call('POST', `/api/sessions/${session.body.id}/events`, { body: { type: 'log', payload: { level: 'info', text } } });
     const key = await giveKey(app, { principalId: 'user:target', name });
     await setMember(app, workspaceId, 'user:target', 'owner');
     return {
@@ -131,6 +134,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
       sessionId: session.body.id,
       name,
       keyId: key.id,
+      sha256: createHash('sha256').update(large).digest('hex'),
       memberId: 'user:target',
       directory,
     };

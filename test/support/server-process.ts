@@ -15,10 +15,11 @@ export class ServerProcess {
     private readonly output: { text: string },
   ) {}
 
-  static async start(environment: Record<string, string>): Promise<ServerProcess> {
-    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build.`);
+  /** `program`: what Node is to run instead of the built server. */
+  static async start(environment: Record<string, string>, program: readonly string[] = [MAIN]): Promise<ServerProcess> {
+    if (program[0] === MAIN && !existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build.`);
     const output = { text: '' };
-    const child = spawn(process.execPath, [MAIN], {
+    const child = spawn(process.execPath, [...program], {
       env: {
         PATH: process.env.PATH,
         HOME: environment.MUSTER_DATA_DIR,
@@ -33,6 +34,7 @@ export class ServerProcess {
     const url = await eventually(
       () => {
         if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}:\n${output.text}`);
+        if (child.signalCode !== null) throw new Error(`The server was ended by ${child.signalCode}:\n${output.text}`);
         return /Muster listens on (\S+)/.exec(output.text)?.[1];
       },
       Boolean,

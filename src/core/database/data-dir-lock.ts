@@ -30,6 +30,7 @@ export class DataDirLock {
       this.database = new BetterSqlite3(join(dataDir, 'lock.db'), { timeout: 0 });
       this.database.pragma('journal_mode = DELETE');
       this.database.exec('begin exclusive');
+      writeFileSync(join(dataDir, 'server.pid'), `${process.pid}\n`);
     } catch (error) {
       this.database?.close();
       this.database = undefined;
@@ -42,7 +43,6 @@ export class DataDirLock {
         `Another Muster server uses ${dataDir} (process ${holderOf(dataDir)}). Stop it, or set MUSTER_DATA_DIR to another directory.`,
       );
     }
-    writeFileSync(join(dataDir, 'server.pid'), `${process.pid}\n`);
   }
 
   release(): void {

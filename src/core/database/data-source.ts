@@ -1,10 +1,12 @@
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource, type DataSourceOptions, type EntitySchema, type MigrationInterface } from 'typeorm';
+import { DataSource, type DataSourceOptions, type EntitySchema, type MigrationInterface, type QueryRunner } from 'typeorm';
 import type { DatabaseConfig } from '../../config/muster-config.js';
 import { makeDirectory } from '../make-directory.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { SnakeCase } from './columns.js';
 import type { Dialect } from './dialect.js';
+import { durabilityCheck, WeakDurabilityError } from './durability.js';
 
 export interface Schema {
   readonly entities: (dialect: Dialect) => (EntitySchema | (new () => object))[];
@@ -18,7 +20,13 @@ export class DatabaseUnreachableError extends Error {
 
 export const dialectOf = (config: DatabaseConfig): Dialect => config.kind;
 
-export function dataSourceOptions(config: DatabaseConfig, schema: Schema, access: 'write' | 'read' = 'write'): DataSourceOptions {
+/** `onWeak` hears of a setting of PostgreSQL that is weak and allowed to be. */
+export function dataSourceOptions(
+  config: DatabaseConfig,
+  schema: Schema,
+  access: 'write' | 'read' = 'write',
+  onWeak: (name: string, value: string) => void = () => undefined,
+): DataSourceOptions {
   const common = {
     name: 'muster',
     entities: schema.entities(config.kind),
@@ -34,7 +42,14 @@ export function dataSourceOptions(config: DatabaseConfig, schema: Schema, access
       type: 'postgres',
       url: config.url,
       applicationName: 'muster',
-      extra: { max: config.poolSize, connectionTimeoutMillis: 10_000 },
+      extra: {
+        max: config.poolSize,
+        connectionTimeoutMillis: 10_000,
+        // A peer that is gone without a word is noticed.
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
+        verify: verifying(durabilityCheck(config.allowWeak, onWeak)),
+      },
     };
   return {
     ...common,
@@ -44,7 +59,18 @@ export function dataSourceOptions(config: DatabaseConfig, schema: Schema, access
     timeout: 5_000,
     enableWAL: access === 'write',
     // better-sqlite3 is compiled with synchronous=NORMAL in WAL mode, which may lose the last commits with the power.
-    prepareDatabase: (db: { pragma(text: string): unknown }) => void db.pragma('synchronous = FULL'),
+    prepareDatabase: (db: { pragma(text: string): unknown }) => {
+      db.pragma('synchronous = FULL');
+      // A write-ahead log that once grew (a long read held it) becomes a small file again: 64 MiB.
+      db.pragma('journal_size_limit = 67108864');
+    },
+  };
+}
+
+/** pg-pool hands out no new connection before it has called back. */
+function verifying<C>(check: (connection: C) => Promise<void>) {
+  return (connection: C, done: (error?: unknown) => void): void => {
+    check(connection).then(() => done(), done);
   };
 }
 
@@ -56,8 +82,12 @@ export async function connect(config: DatabaseConfig, options: DataSourceOptions
   const attempts = Math.max(1, Math.ceil(config.connectTimeoutMs / RETRY_MS));
   for (let attempt = 1; ; attempt++) {
     try {
-      return await new DataSource(options).initialize();
+      const source = new DataSource(options);
+      translateErrors(source);
+      return await source.initialize();
     } catch (error) {
+      const weak = weaknessOf(error);
+      if (weak) throw weak;
       const reason = error instanceof Error ? reasonOf(error) : String(error);
       const passing = config.kind === 'postgres' && !isFinal(error);
       if (!passing || attempt >= attempts)
@@ -72,6 +102,32 @@ export async function connect(config: DatabaseConfig, options: DataSourceOptions
     }
   }
 }
+
+/** Whatever runs a statement hears of failures around the database in our words. */
+function translateErrors({ driver }: DataSource): void {
+  const create = driver.createQueryRunner.bind(driver);
+  const known = new WeakSet<QueryRunner>();
+  driver.createQueryRunner = (mode) => {
+    const runner = create(mode);
+    // SQLite has one runner for all.
+    if (known.has(runner)) return runner;
+    known.add(runner);
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- the proxy hands `this` on
+    runner.query = new Proxy(runner.query, {
+      apply: async (query, self: unknown, parameters: Parameters<QueryRunner['query']>): Promise<unknown> => {
+        try {
+          return await Reflect.apply(query, self, parameters);
+        } catch (error) {
+          throw storageErrorOf(error) ?? error;
+        }
+      },
+    });
+    return runner;
+  };
+}
+
+const weaknessOf = (error: unknown): WeakDurabilityError | undefined =>
+  error instanceof WeakDurabilityError ? error : error instanceof Error && error.cause !== undefined ? weaknessOf(error.cause) : undefined;
 
 /** For people: no user, no password. */
 function nameOf(config: DatabaseConfig): string {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, ObjectLiteral, EntityTarget, Repository } from 'typeorm';
 import { type Dialect, forDialect } from './dialect.js';
+import type { Span } from './span.js';
 import type { Work } from './work.js';
 
 /**
@@ -11,6 +12,8 @@ import type { Work } from './work.js';
 @Injectable()
 export class Database {
   readonly current = new AsyncLocalStorage<Work>();
+  /** The handler whose first unit stays open until it returns: see {@link UnitOfWork.around}. */
+  readonly span = new AsyncLocalStorage<Span>();
 
   constructor(
     readonly dialect: Dialect,
@@ -20,8 +23,10 @@ export class Database {
 
   /** The unit of work this call runs in, if it is still open. */
   get work(): Work | undefined {
-    const work = this.current.getStore();
-    return work?.isOpen ? work : undefined;
+    const own = this.current.getStore();
+    if (own?.isOpen) return own;
+    const joined = this.span.getStore()?.work;
+    return joined?.isOpen ? joined : undefined;
   }
 
   /** @throws Error (a fault of the code, not of a caller) outside of a unit of work. */

@@ -57,3 +57,6 @@ export class UnavailableError extends DomainError {
   readonly code: string = 'unavailable';
   readonly kind = 'unavailable';
 }
+
+/** Whether the same call may be sent again, as it is. */
+export const isUnavailable = (error: unknown): boolean => error instanceof DomainError && error.kind === 'unavailable';

@@ -1,4 +1,5 @@
 import { DomainError, type ErrorKind, type InputIssue } from './domain.error.js';
+import { storageErrorOf } from './storage.errors.js';
 
 export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   invalid_input: 400,
@@ -26,6 +27,7 @@ const TITLES: Readonly<Record<number, string>> = {
   500: 'Internal Server Error',
   501: 'Not Implemented',
   503: 'Service Unavailable',
+  507: 'Insufficient Storage',
 };
 
 /** RFC 9457 problem details, with a stable `code`. The one form of a failure on HTTP, WebSocket (`error` frame) and SSE. */
@@ -41,8 +43,12 @@ export interface Problem {
   readonly requestId?: string;
 }
 
-/** What anything thrown looks like to a caller. What is not a {@link DomainError} is a fault of ours: 500, and its text stays inside. */
-export function problemOf(error: unknown, requestId?: string): Problem {
+/**
+ * What anything thrown looks like to a caller. What is neither a {@link DomainError} nor a failure of the database's surroundings is a
+ * fault of ours: 500, and its text stays inside.
+ */
+export function problemOf(thrown: unknown, requestId?: string): Problem {
+  const error = storageErrorOf(thrown) ?? thrown;
   const known = error instanceof DomainError;
   const status = known ? (error.details.status ?? STATUS_OF_KIND[error.kind]) : 500;
   return {

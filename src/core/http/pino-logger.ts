@@ -47,6 +47,7 @@ export class PinoLogger implements LoggerService {
 
   /** Nest puts the name of the writer last, and a stack before it. */
   private write(level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', message: unknown, rest: readonly unknown[]): void {
+    if (!this.pino.isLevelEnabled(level)) return;
     const context = typeof rest.at(-1) === 'string' ? { context: rest.at(-1) } : {};
     const errors = [message, ...rest].filter((each) => each instanceof Error);
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};

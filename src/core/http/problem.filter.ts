@@ -3,6 +3,8 @@ import type { Response } from 'express';
 import { DomainError, EdgeError } from '../errors/domain.error.js';
 import { ErrorShapes } from '../errors/error-shapes.service.js';
 import { problemOf } from '../errors/problem.js';
+import { ReplayedRefusalError } from '../idempotency/idempotency.errors.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from './request-context.js';
 
 /**
@@ -19,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const error = asDomainError(thrown);
-    const requestId = requestContext.getStore()?.requestId;
+    const requestId = error instanceof ReplayedRefusalError ? error.requestId : requestContext.getStore()?.requestId;
     const problem = problemOf(error, requestId);
     if (problem.status >= 500 && !(error instanceof DomainError)) this.logger.error({ msg: 'a request failed', err: thrown, requestId });
     if (response.headersSent) {
@@ -53,7 +55,7 @@ function asDomainError(thrown: unknown): unknown {
           remedy: 'Encode what is not a letter or digit, as in %25 for %.',
         })
       : edge(thrown.status, thrown.message);
-  return thrown;
+  return storageErrorOf(thrown) ?? thrown;
 }
 
 function edge(status: number, message: string): EdgeError {

@@ -1,9 +1,12 @@
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** One line without its end. `dropped`: bytes of it beyond the limit, which are gone. */
+/** One line without its end. */
 export interface Line {
   readonly text: string;
+  /** Of the text, as they came. */
+  readonly bytes: number;
+  /** Bytes of the line beyond the limit, which are gone. */
   readonly dropped: number;
 }
 
@@ -42,7 +45,8 @@ export class LineSplitter {
 
   private take(): Line {
     const bytes = Buffer.concat(this.pieces, this.size);
-    const line = { text: bytes.toString('utf8', 0, bytes.at(-1) === RETURN ? bytes.length - 1 : bytes.length), dropped: this.dropped };
+    const end = bytes.at(-1) === RETURN ? bytes.length - 1 : bytes.length;
+    const line = { text: bytes.toString('utf8', 0, end), bytes: end, dropped: this.dropped };
     this.pieces = [];
     this.size = 0;
     this.dropped = 0;
@@ -51,4 +55,5 @@ export class LineSplitter {
 }
 
 /** A line for people: what was cut off is told. */
-export const shown = ({ text, dropped }: Line): string => (dropped > 0 ? `${text} … [${dropped} more bytes]` : text);
+export const shown = ({ text, dropped }: Pick<Line, 'text' | 'dropped'>): string =>
+  dropped > 0 ? `${text} … [${dropped} more bytes]` : text;

@@ -7,6 +7,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { DomainError, EdgeError, UnavailableError } from '../errors/domain.error.js';
 import { CLOSE, SHUTDOWN_REASON } from './close-codes.js';
 import { MAX_PAYLOAD } from './frame-reader.js';
+import { storageErrorOf } from '../errors/storage.errors.js';
 import { ErrorShapes } from '../errors/error-shapes.service.js';
 import { refuseUpgrade } from './upgrade-refusal.js';
 
@@ -106,7 +107,8 @@ export class UpgradeDoor implements OnApplicationBootstrap, BeforeApplicationShu
       );
       return;
     }
-    this.admit(endpoint, request, socket, head).catch((error: unknown) => {
+    this.admit(endpoint, request, socket, head).catch((thrown: unknown) => {
+      const error = storageErrorOf(thrown) ?? thrown;
       if (!(error instanceof DomainError)) this.logger.error({ msg: 'an upgrade failed', err: error });
       refuseUpgrade(request, socket, error, this.shapes.of(pathOf(request)));
     });

@@ -19,7 +19,7 @@ export class SessionEventResponse {
   /** @example '2026-11-20T14:00:05.003Z' */
   recordedAt: string;
   nativeId?: string;
-  /** By its type; null where retention trimmed it. */
+  /** By its type, with `{blob, size, mimeType}` in the place of what is too large; null where retention trimmed it. */
   payload: Record<string, unknown> | null;
 }
 

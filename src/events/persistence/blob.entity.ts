@@ -2,11 +2,10 @@ import { EntitySchema } from 'typeorm';
 import { wholeNumber } from '../../core/database/columns.js';
 import type { Dialect } from '../../core/database/dialect.js';
 
-/** Content too large for an event, kept once by its hash. */
+/** Content too large for an event, kept once by its hash, whoever holds it. */
 export interface Blob {
   sha256: string;
   size: number;
-  mimeType: string;
   bytes: Buffer;
 }
 
@@ -18,7 +17,6 @@ export const blobSchema = (dialect: Dialect): EntitySchema<Blob> =>
     columns: {
       sha256: { type: 'varchar', length: 64, primary: true },
       size: { type: 'bigint', transformer: wholeNumber },
-      mimeType: { type: 'varchar', length: 128 },
       bytes: { type: dialect === 'sqlite' ? 'blob' : 'bytea' },
     },
   });

@@ -1,9 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../core/database/database.js';
-import { forUpdate, placeholders } from '../../core/database/dialect.js';
+import { placeholders } from '../../core/database/dialect.js';
 import type { Work } from '../../core/database/work.js';
 import type { EventSource, Head, StoredEvent } from '../event-log.types.js';
-import type { PreparedEvent } from '../event-preparation.js';
+import type { KnownEvent } from '../numbering.js';
+import { advanceHeads, findByIds, type Growth, HEAD, insertEvents, lockHeads, type WantedIds } from './event-log.statements.js';
+
+interface KnownRow {
+  session_id: string;
+  id: string;
+  seq: number;
+  hash: string;
+}
 
 interface HeadRow {
   session_id: string;
@@ -27,10 +35,7 @@ interface EventRow {
   payload: string | null;
 }
 
-const HEAD = 'session_id, epoch, last_seq, earliest_seq, message_count, ended';
 const EVENT = 'seq, id, turn, type, source, actor, occurred_at, recorded_at, native_id, payload';
-/** Few different sizes, so that prepared statements are found again; 12 columns each. */
-const CHUNKS = [200, 20, 1] as const;
 const IDS_A_QUERY = 500;
 
 /** The statements of the log: plain SQL over both databases, no entities, payloads as text. */
@@ -45,11 +50,10 @@ export class EventLogStore {
     );
   }
 
-  async lockHead(work: Work, sessionId: string): Promise<Head | undefined> {
-    const [row] = await work.query<HeadRow>(`select ${HEAD} from session_heads where session_id = ?${forUpdate(work.dialect)}`, [
-      sessionId,
-    ]);
-    return row && headOf(row);
+  /** In the order of the ids given, which must be that of every transaction: sorted. */
+  async lockHeads(work: Work, sortedIds: readonly string[]): Promise<Head[]> {
+    const { sql, parameters } = lockHeads(work.dialect, sortedIds);
+    return (await work.query<HeadRow>(sql, parameters)).map(headOf);
   }
 
   async findHead(sessionId: string): Promise<Head | undefined> {
@@ -70,50 +74,22 @@ export class EventLogStore {
     return found;
   }
 
-  async findByIds(work: Work, sessionId: string, ids: readonly string[]): Promise<Map<string, { seq: number; hash: string }>> {
-    const found = new Map<string, { seq: number; hash: string }>();
-    for (let at = 0; at < ids.length; at += IDS_A_QUERY) {
-      const part = ids.slice(at, at + IDS_A_QUERY);
-      const rows = await work.query<{ id: string; seq: number; hash: string }>(
-        `select id, seq, hash from session_events where session_id = ? and id in ${placeholders(1, part.length)}`,
-        [sessionId, ...part],
-      );
-      for (const { id, seq, hash } of rows) found.set(id, { seq, hash });
-    }
+  /** Those of `wanted` that are stored, by session and id. */
+  async findByIds(work: Work, wanted: readonly WantedIds[]): Promise<Map<string, Map<string, KnownEvent>>> {
+    const found = new Map<string, Map<string, KnownEvent>>();
+    for (const { sql, parameters } of findByIds(work.dialect, wanted))
+      for (const { session_id, id, seq, hash } of await work.query<KnownRow>(sql, parameters)) {
+        const own = found.get(session_id);
+        if (own) own.set(id, { seq, hash });
+        else found.set(session_id, new Map([[id, { seq, hash }]]));
+      }
     return found;
   }
 
-  async insert(work: Work, head: Head, events: readonly PreparedEvent[], recordedAt: string, ended: boolean): Promise<void> {
-    let at = 0;
-    for (const size of CHUNKS) {
-      for (; events.length - at >= size; at += size) {
-        const rows = events.slice(at, at + size);
-        const first = head.lastSeq + 1 + at;
-        await work.query(
-          `insert into session_events (session_id, ${EVENT}, hash) values ${placeholders(size, 12)}`,
-          rows.flatMap((e, index) => [
-            head.sessionId,
-            first + index,
-            e.id,
-            e.turn,
-            e.type,
-            e.source,
-            e.actor,
-            e.occurredAt,
-            recordedAt,
-            e.nativeId,
-            e.payload,
-            e.hash,
-          ]),
-        );
-      }
-    }
-    await work.query('update session_heads set last_seq = ?, message_count = message_count + ?, ended = ? where session_id = ?', [
-      head.lastSeq + events.length,
-      events.filter(({ type }) => type === 'message' || type === 'input').length,
-      this.flag(ended),
-      head.sessionId,
-    ]);
+  /** Stores new events and moves the heads behind them. */
+  async grow(work: Work, growths: readonly Growth[], recordedAt: string): Promise<void> {
+    for (const { sql, parameters } of [...insertEvents(work.dialect, growths, recordedAt), ...advanceHeads(work.dialect, growths)])
+      await work.query(sql, parameters);
   }
 
   async read(
@@ -125,6 +101,9 @@ export class EventLogStore {
     if (before !== undefined) conditions.push(['seq < ?', [before]]);
     if (types && types.length > 0) conditions.push([`type in ${placeholders(1, types.length)}`, types]);
     const isBackward = before !== undefined && after === undefined;
+    // Numbers have no gaps, so this changes nothing but the plan: without statistics PostgreSQL would sort the whole log for a page.
+    if (!types?.length && after !== undefined && before === undefined) conditions.push(['seq <= ?', [after + limit]]);
+    if (!types?.length && isBackward) conditions.push(['seq >= ?', [before - limit]]);
     const rows = await this.db.query<EventRow>(
       `select ${EVENT} from session_events where ${conditions.map(([sql]) => sql).join(' and ')} order by seq ${isBackward ? 'desc' : 'asc'} limit ?`,
       [...conditions.flatMap(([, parameters]) => parameters), limit],
@@ -134,7 +113,7 @@ export class EventLogStore {
   }
 
   async remove(work: Work, sessionId: string): Promise<void> {
-    for (const name of ['session_events', 'open_blocks', 'session_blobs', 'session_heads'])
+    for (const name of ['session_events', 'open_blocks', 'session_heads'])
       await work.query(`delete from ${name} where session_id = ?`, [sessionId]);
   }
 

@@ -71,11 +71,14 @@ export class OpenBlockEntity {
   startedAt: string;
 }
 
-/** Which blobs a session's events hold. */
+/** Which blobs a session's events hold, and as what: the same bytes may be something else in another session, which nobody may learn here. */
 @Entity('session_blobs')
+@Index('idx_session_blobs_sha256', ['sha256'])
 export class SessionBlobEntity {
   @PrimaryColumn({ type: 'varchar', length: 64 })
   sessionId: string;
   @PrimaryColumn({ type: 'varchar', length: 64 })
   sha256: string;
+  @Column({ type: 'varchar', length: 128 })
+  mimeType: string;
 }

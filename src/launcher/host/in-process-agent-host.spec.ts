@@ -175,7 +175,7 @@ describe('an agent host', () => {
     await host.prompt(1, prompt);
     await until(() => texts(records).length === 1);
     const pid = Number(texts(records)[0]);
-    await until(() => (host as any).members.known.has(pid));
+    await until(() => (host as any).processes.members.known.has(pid));
     process.kill(host.process.pid, 'SIGKILL');
     await host.exited;
     expect(listProcesses().some((each) => each.pid === pid && each.state !== 'Z')).toBe(false);

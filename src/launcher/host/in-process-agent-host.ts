@@ -8,9 +8,8 @@ import {
 } from '@agentclientprotocol/sdk';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../../core/deferred.js';
-import { shown } from '../../core/process/line-splitter.js';
+import { type Line, shown } from '../../core/process/line-splitter.js';
 import { LineTail } from '../../core/process/line-tail.js';
-import { type EndedGroup, endWatched, GroupWatch } from '../../core/process/process-group.js';
 import type { ProcessGroup } from '../../core/process/spawn-group.js';
 import { answerOf, descriptionOf, textOrNull } from './acp-answers.js';
 import { acpStream, isRecord, type RawMessage, type WireObserver } from './acp-wire.js';
@@ -25,28 +24,17 @@ import {
   type PromptBlock,
   type SpoolConsumer,
 } from './agent-host.types.js';
+import { AgentProcesses, type EndingOptions } from './agent-processes.js';
 import { Spool } from './spool.js';
 import { readStderr } from './stderr-reader.js';
 
 /** How long what a dead agent wrote last may take to arrive; children of it may hold the pipe open for ever. */
 const LAST_WORDS_MS = 500;
-/** How long a cancelled prompt may take to answer before the process is ended. */
-const CANCEL_WAIT_MS = 500;
-/**
- * How long an agent may take to end itself once its input has ended. Agents clean up after themselves then, and only then: measured, codex-acp
- * takes 2.5 s and opencode leaves the commands it runs behind when it is signalled.
- */
-const EOF_WAIT_MS = 3_000;
-/** How often new processes of an agent at work are noted: its commands may lead sessions of their own, and outlive its crash. */
-const LOOK_EVERY_MS = 1_000;
 /** Text outside of a prompt is whole after this much silence. */
 const QUIET_MS = 500;
 
-export interface HostOptions {
+export interface HostOptions extends EndingOptions {
   readonly id: string;
-  readonly stopGraceMs: number;
-  /** Tells processes that the agent started, wherever they are by now. */
-  readonly belongs?: (pid: number) => boolean;
   /** For those who look for a fault in an agent; nothing here needs a person. */
   readonly debug: (facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -70,16 +58,16 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   private readonly connection: ClientConnection;
   /** Ids of our requests that are not answered yet. */
   private readonly asked = new Set<unknown>();
+  /** Bytes of permission requests that the SDK has not handed on yet. */
+  private readonly asking = new Map<string, number>();
   private readonly permissions = new Map<string, (response: RequestPermissionResponse) => void>();
   private sessionId: string | undefined;
   private prompting: OpenPrompt | undefined;
   /** Id of the request whose answer ends a replay; `true` until it is sent. */
   private replay: { requestId?: unknown } | undefined;
   private quiet: NodeJS.Timeout | undefined;
-  private readonly members: GroupWatch;
-  private looking: NodeJS.Timeout | undefined;
+  private readonly processes: AgentProcesses;
   private parting: Promise<void> | undefined;
-  private ending: Promise<EndedGroup> | undefined;
 
   constructor(
     private readonly group: ProcessGroup,
@@ -87,14 +75,15 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   ) {
     this.id = options.id;
     this.process = { pid: group.pid, startedAt: group.startedAt };
-    this.members = new GroupWatch(this.process, { belongs: options.belongs });
+    this.processes = new AgentProcesses(group, options);
     this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
     const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
     // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.
     this.connection = client({ name: 'muster' })
       .onRequest(methods.client.session.requestPermission, ({ params, requestId }) => {
         const key = JSON.stringify(requestId);
-        this.spool.push({ kind: 'permission', requestId: key, request: params });
+        this.spool.push({ kind: 'permission', requestId: key, request: params }, this.asking.get(key));
+        this.asking.delete(key);
         return new Promise<RequestPermissionResponse>((resolve) => this.permissions.set(key, resolve));
       })
       .onRequest('*', ({ method }) => {
@@ -156,7 +145,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     const answered = deferred();
     this.prompting = { turn, requestId: undefined, written: written.resolve, answered: answered.promise, answer: answered.resolve };
     clearTimeout(this.quiet);
-    this.looking ??= setInterval(() => this.members.look(), LOOK_EVERY_MS).unref();
+    this.processes.watch();
     this.spool.push({ kind: 'prompt-started', turn, text: content.map(({ text }) => (typeof text === 'string' ? text : '')).join('') });
     const response = this.request(methods.agent.session.prompt, { sessionId: this.sessionId, prompt: content });
     // The answer itself is taken off the wire, in its place among the updates; here only the end of the connection matters.
@@ -179,30 +168,25 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   async stop(): Promise<HostExit> {
-    this.parting ??= this.part();
+    this.parting ??= this.processes.part(() => this.comeToRest());
     await this.parting;
-    await this.end();
+    await this.processes.end();
     return this.exited;
   }
 
-  /** Gives the agent the chance to end by itself, and its commands with it. */
-  private async part(): Promise<void> {
-    if (this.ending) return;
-    // Before the agent ends its commands: what those leave behind has no parent then that would lead to the agent.
-    this.members.find();
-    if (this.prompting) {
-      const { answered } = this.prompting;
-      await Promise.race([this.cancel().then(() => answered), this.group.exited, sleep(CANCEL_WAIT_MS, undefined, { ref: false })]);
-    }
-    this.group.stdin.end();
-    await Promise.race([this.group.exited, sleep(Math.min(EOF_WAIT_MS, this.options.stopGraceMs), undefined, { ref: false })]);
+  private async comeToRest(): Promise<void> {
+    const { prompting } = this;
+    if (!prompting) return;
+    await this.cancel();
+    await prompting.answered;
   }
 
-  received(message: RawMessage): boolean {
+  received(message: RawMessage, bytes: number): boolean {
     if (message['method'] === methods.client.session.update && !('id' in message)) {
-      this.updated(message['params']);
+      this.updated(message['params'], bytes);
       return true;
     }
+    if (message['method'] === methods.client.session.requestPermission) this.asking.set(JSON.stringify(message['id']), bytes);
     if ('method' in message) return false;
     if (!this.asked.delete(message['id'])) {
       this.options.debug({ msg: 'an answer of the agent to no question', id: message['id'] });
@@ -224,32 +208,27 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     if (method === methods.agent.session.prompt) this.prompting?.written();
   }
 
-  noise(line: { text: string; dropped: number }): void {
-    this.spool.push({
-      kind: 'output',
-      stream: 'stdout',
-      text: shown({ text: line.text.slice(0, 8_192), dropped: line.dropped + Math.max(0, line.text.length - 8_192) }),
-    });
+  noise(line: Line): void {
+    this.spool.push({ kind: 'output', stream: 'stdout', text: shown(line) }, line.bytes);
   }
 
   room(): Promise<void> {
     return this.spool.room();
   }
 
-  private updated(params: unknown): void {
+  private updated(params: unknown, bytes: number): void {
     const { sessionId, update } = isRecord(params) ? params : {};
     if (this.replay) return;
     if (this.sessionId !== undefined && sessionId !== this.sessionId)
       return this.options.debug({ msg: 'an update of another conversation', sessionId });
-    this.spool.push({ kind: 'update', update });
+    this.spool.push({ kind: 'update', update }, bytes);
     clearTimeout(this.quiet);
     if (!this.prompting) this.quiet = setTimeout(() => this.spool.push({ kind: 'quiet' }), QUIET_MS).unref();
   }
 
   private finished({ turn, answer }: OpenPrompt, message: RawMessage): void {
     this.prompting = undefined;
-    clearInterval(this.looking);
-    this.looking = undefined;
+    this.processes.unwatch();
     for (const requestId of this.permissions.keys()) this.decide(requestId, null);
     this.spool.push({ kind: 'prompt-finished', turn, answer: answerOf(message) });
     answer();
@@ -271,18 +250,18 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     let isGone = false;
     let hasHungUp = false;
     void hungUp.then(() => {
-      hasHungUp = !isGone && this.ending === undefined;
-      return this.end();
+      hasHungUp = !isGone && !this.processes.isEnding;
+      return this.processes.end();
     });
     const exit = await this.group.exited;
     isGone = true;
     const read = Promise.all([this.connection.closed, stderr]);
     await this.hearOut(read);
-    const { survivors } = await this.end();
-    for (const stream of [this.group.stdout, this.group.stderr, this.group.stdin]) stream.destroy();
+    const { survivors } = await this.processes.end();
+    this.processes.closeStreams();
     await read;
     clearTimeout(this.quiet);
-    clearInterval(this.looking);
+    this.processes.unwatch();
     const ended: HostExit = { ...exit, stderr: this.tail.text, survivors, ...(hasHungUp ? { hasHungUp } : {}) };
     this.prompting = undefined;
     this.spool.push({ kind: 'exit', ...ended });
@@ -297,10 +276,5 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
       before = this.spool.progress;
       if (await Promise.race([over, sleep(LAST_WORDS_MS, false)])) return;
     }
-  }
-
-  private end(): Promise<EndedGroup> {
-    this.ending ??= endWatched(this.members, { graceMs: this.options.stopGraceMs });
-    return this.ending;
   }
 }

@@ -1,5 +1,5 @@
 export class HealthResponse {
-  /** `ok`, or `unavailable` with the reason in `checks`. @example 'ok' */
+  /** `ok`, or `degraded` with the reason in `checks`: `writes` that fail, settings of `durability` that are weak. @example 'ok' */
   status: string;
   /** @example '0.1.0' */
   version: string;

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { z } from 'zod';
 import type { Permission } from '../../auth/principal.types.js';
+import { IDEMPOTENCY_KEY } from '../../core/idempotency/idempotency.types.js';
 import { INPUT_STATES } from '../../sessions/session.types.js';
 import { CreateSessionRequest } from '../../sessions/dto/create-session.dto.js';
 import { SessionInputRequest } from '../../sessions/dto/session-requests.dto.js';
@@ -21,8 +22,20 @@ export interface CommandSpec<F extends z.ZodType = z.ZodType, B extends object =
   readonly answer?: OutType;
   /** What waits for its turn: the same session's requests of this kind, or all of the connection. */
   readonly order?: 'session' | 'connection';
+  /** Takes an `idempotencyKey` as its route over HTTP does, with which it shares the answers. */
+  readonly idempotent?: IdempotentSpec;
   /** May have up to 8 MiB. */
   readonly isLarge?: boolean;
+}
+
+/** The same call over HTTP. */
+export interface IdempotentSpec {
+  readonly operation: string;
+  readonly status: number;
+  /** The field of `data` that holds its body; absent: `data` is its body. */
+  readonly field?: string;
+  /** What its `Location` is, before the id of what was made. */
+  readonly location?: string;
 }
 
 const spec = <F extends z.ZodType, B extends object = object>(each: CommandSpec<F, B>): CommandSpec<F, B> => each;
@@ -32,6 +45,12 @@ const after = z.string().min(1).max(64).describe('The cursor behind which to beg
 const deltas = z.boolean().describe('false: no streaming text, only events. Absent: true.');
 const cursors = z.record(z.string(), after).describe('Cursors by session id; the others begin at 1.');
 const nothing = z.strictObject({});
+const idempotencyKey = z
+  .string()
+  .regex(IDEMPOTENCY_KEY)
+  .describe(
+    'Sent again with the same key within 24 hours, here or as Idempotency-Key over HTTP, the request is carried out once and gets the first answer.',
+  );
 const ofSession = z.strictObject({ sessionId: id.describe('An id, or ext:<externalId>.') });
 const toSession = ofSession.extend({ after: after.optional(), deltas: deltas.optional() });
 const toWorkspace = z.strictObject({ workspaceId: id, cursors: cursors.optional(), deltas: deltas.optional() });
@@ -103,7 +122,8 @@ export const SESSION_CREATE = spec({
   type: 'session.create',
   summary: 'Start an agent, or report one that runs elsewhere: as POST /api/sessions.',
   permission: 'sessions:create',
-  fields: nothing,
+  fields: z.strictObject({ idempotencyKey: idempotencyKey.optional() }),
+  idempotent: { operation: 'createSession', status: 201, field: 'session', location: '/api/sessions/' },
   form: CreateSessionRequest,
   data: z.strictObject({ session }),
   isLarge: true,
@@ -112,7 +132,8 @@ export const SESSION_INPUT = spec({
   type: 'session.input',
   summary: 'Send the next prompt: as POST /api/sessions/:id/input.',
   permission: 'sessions:control',
-  fields: ofSession,
+  fields: ofSession.extend({ idempotencyKey: idempotencyKey.optional() }),
+  idempotent: { operation: 'sendInput', status: 202 },
   form: SessionInputRequest,
   data: z.strictObject({ inputId: z.string(), state: z.enum(INPUT_STATES) }),
   order: 'session',

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Access } from '../../auth/access.service.js';
+import { IdempotentRequests } from '../../auth/idempotent-requests.service.js';
 import type { Principal } from '../../auth/principal.types.js';
 import { RateLimits } from '../../auth/rate-limits.service.js';
 import { SessionCreation } from '../../sessions/session-creation.service.js';
@@ -8,6 +9,7 @@ import { SessionStops } from '../../sessions/session-stops.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame } from '../frames.types.js';
 import { type Command, command, formCommand } from './command.js';
+import { once } from './command-idempotency.js';
 import { limited } from './command-limits.js';
 import { APPEND, PING, SESSION_CREATE, SESSION_INPUT, SESSION_INTERRUPT, SESSION_STOP, SUBSCRIBE, UNSUBSCRIBE } from './command-specs.js';
 import { feedTarget, scopeTarget, sessionTarget } from './subscriptions.js';
@@ -23,9 +25,10 @@ export class Commands {
     private readonly stops: SessionStops,
     private readonly access: Access,
     limits: RateLimits,
+    requests: IdempotentRequests,
   ) {
     const all = [...this.realtime(), ...this.lifecycle()];
-    this.byType = new Map(all.map((each) => [each.spec.type, limited(each, limits)]));
+    this.byType = new Map(all.map((each) => [each.spec.type, limited(once(each, requests), limits)]));
   }
 
   get types(): string[] {

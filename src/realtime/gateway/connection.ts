@@ -112,8 +112,14 @@ export class Connection {
         // As it is when its turn has come: what it may do can have changed while it waited.
         const { now } = live;
         const principal = now instanceof Promise ? await now : now;
-        const { data = {}, frame, afterwards } = await prepared.run({ ...shared, principal, ...(id === undefined ? {} : { id }) });
-        this.outlet.send(frame ?? outFrame({ type: 'reply', ...(id === undefined ? {} : { id }), ok: true, data }));
+        const {
+          data = {},
+          frame,
+          isReplayed,
+          afterwards,
+        } = await prepared.run({ ...shared, principal, ...(id === undefined ? {} : { id }) });
+        const replayed = isReplayed ? ({ replayed: true } as const) : {};
+        this.outlet.send(frame ?? outFrame({ type: 'reply', ...(id === undefined ? {} : { id }), ok: true, ...replayed, data }));
         await afterwards?.();
       });
     } catch (error) {

@@ -133,6 +133,9 @@ export class TurnEntity {
   startedAt: string;
   @Column({ type: 'varchar', length: 24, nullable: true })
   endedAt: string | null;
+  /** The number of the event that tells of its end; null while it is open. */
+  @Column({ type: 'integer', nullable: true })
+  endedSeq: number | null;
 }
 
 /** A prompt on its way to the agent: accepted (durable), delivered, or unknown after a crash in between. */

@@ -20,6 +20,14 @@ export class TurnsRepository {
     return this.db.reading(InputEntity).findOne({ where: { sessionId, state: 'accepted', turn: IsNull() }, order: { position: 'ASC' } });
   }
 
+  /** Sessions in which an input waits that no turn has taken. */
+  async sessionsWaiting(): Promise<string[]> {
+    const rows = await this.db.query<{ session_id: string }>(
+      "select distinct session_id from inputs where state = 'accepted' and turn is null order by session_id",
+    );
+    return rows.map((row) => row.session_id);
+  }
+
   async updateInput(id: string, changes: Partial<InputEntity>): Promise<void> {
     await this.db.writing(InputEntity).update({ id }, changes);
   }

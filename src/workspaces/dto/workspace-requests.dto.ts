@@ -1,5 +1,6 @@
 import { IsIn, IsInt, IsString, Max, Min } from 'class-validator';
 import { IsJsonObject, IsText, Nullable, Optional, QueryBoolean, QueryInt } from '../../core/http/validators.js';
+import { IsRetention, RetentionRequest } from './retention.dto.js';
 import { WORKSPACE_SORTS, type WorkspaceSort } from '../persistence/workspaces.repository.js';
 
 /** A directory to work in. */
@@ -20,6 +21,11 @@ export class CreateWorkspaceRequest {
   @Max(10_000)
   maxActiveSessions?: number | null;
 
+  /** How long what its sessions' events hold is kept; null or absent: as the instance says. */
+  @Nullable()
+  @IsRetention()
+  retention?: RetentionRequest | null;
+
   /** Kept and given back as it comes. */
   @Optional()
   @IsJsonObject()
@@ -39,6 +45,11 @@ export class PatchWorkspaceRequest {
   @Min(1)
   @Max(10_000)
   maxActiveSessions?: number | null;
+
+  /** Replaces the whole rule; `null`: as the instance says. What was removed does not come back. */
+  @Nullable()
+  @IsRetention()
+  retention?: RetentionRequest | null;
 
   /** Replaces the whole. */
   @Optional()

@@ -4,6 +4,7 @@ export const WORKSPACE_EXAMPLE = {
   name: 'project',
   path: '/home/me/project',
   maxActiveSessions: null,
+  retention: null,
   metadata: {},
   ownerId: 'admin',
   createdAt: '2026-11-20T14:00:00.000Z',

@@ -1,3 +1,5 @@
+import { RetentionResponse } from './retention.dto.js';
+import { retentionOf } from '../retention-text.js';
 import type { WorkspaceEntity } from '../persistence/workspace.entity.js';
 
 /** A project directory on this host. */
@@ -10,6 +12,8 @@ export class WorkspaceResponse {
   path: string;
   /** How many sessions may be active at once; null: several. @example null */
   maxActiveSessions: number | null;
+  /** How long what its sessions' events hold is kept; null: as the instance says. @example null */
+  retention: RetentionResponse | null;
   metadata: Record<string, unknown>;
   /** @example 'admin' */
   ownerId: string;
@@ -20,8 +24,10 @@ export class WorkspaceResponse {
   /** Counts the changes; in quotes it is the ETag. @example 1 */
   version: number;
 
-  static of({ id, name, path, maxActiveSessions, metadata, ownerId, createdAt, updatedAt, version }: WorkspaceEntity): WorkspaceResponse {
-    return { id, name, path, maxActiveSessions, metadata: jsonObject(metadata), ownerId, createdAt, updatedAt, version };
+  static of(workspace: WorkspaceEntity): WorkspaceResponse {
+    const { id, name, path, maxActiveSessions, retention, metadata, ownerId, createdAt, updatedAt, version } = workspace;
+    const values = { retention: retentionOf(retention), metadata: jsonObject(metadata) };
+    return { id, name, path, maxActiveSessions, ...values, ownerId, createdAt, updatedAt, version };
   }
 }
 

@@ -18,6 +18,9 @@ export class WorkspaceEntity {
   /** JSON text. */
   @Column({ type: 'text' })
   metadata: string;
+  /** A {@link RetentionRule} as JSON text; null: that of the instance. */
+  @Column({ type: 'text', nullable: true })
+  retention: string | null;
   @Column({ type: 'varchar', length: 128 })
   ownerId: string;
   @Column({ type: 'varchar', length: 24 })

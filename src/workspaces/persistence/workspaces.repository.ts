@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Brackets, In, type SelectQueryBuilder } from 'typeorm';
+import { Brackets, In, IsNull, Not, type SelectQueryBuilder } from 'typeorm';
 import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { forUpdate } from '../../core/database/dialect.js';
@@ -69,6 +69,11 @@ export class WorkspacesRepository {
       .getMany();
     // SQLite's like takes a for A.
     return found.filter((each) => each.path === path || above.includes(each.path) || each.path.startsWith(below));
+  }
+
+  /** Those with a rule of their own for how long events are kept. */
+  findRetentions(): Promise<Pick<WorkspaceEntity, 'id' | 'retention'>[]> {
+    return this.db.reading(WorkspaceEntity).find({ select: { id: true, retention: true }, where: { retention: Not(IsNull()) } });
   }
 
   findVisible(id: string, visibility: Visibility): Promise<WorkspaceEntity | null> {

@@ -42,6 +42,19 @@ describe('the ACP translator', () => {
     ]);
   });
 
+  it('stores a message that has grown very long, and goes on with another', () => {
+    const long = 'x'.repeat(400 * 1024);
+    const out = run([begin, ...[1, 2, 3, 4].map((n) => text(`${n}${long}`, 'm')), finish()]);
+    expect(brief(out).map(([type, payload]: any) => [type, payload.blockId, payload.content[0].text.length])).toEqual([
+      ['message', 'h:b2', 3 * (long.length + 1)],
+      ['message', 'h:b5', long.length + 1],
+    ]);
+    expect(deltas(out).map(({ blockId }) => blockId)).toEqual(['h:b2', 'h:b2', 'h:b2', 'h:b5']);
+    const image = { sessionUpdate: 'agent_message_chunk', messageId: 'm', content: { type: 'image', mimeType: 'image/png', data: long } };
+    const images = brief(run([begin, ...[1, 2, 3, 4].map(() => update(image)), finish()]));
+    expect(images.map(([, payload]: any) => payload.content.length)).toEqual([3, 1]);
+  });
+
   it('begins a new block with another author, another message id, a tool, a permission or silence', () => {
     const permission: HostEvent = {
       kind: 'permission',

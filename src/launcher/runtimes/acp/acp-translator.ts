@@ -28,6 +28,8 @@ interface OpenBlock {
   readonly author: 'assistant' | 'thought' | 'user';
   readonly messageId: string | null;
   readonly content: ContentBlock[];
+  /** UTF-16 units of its text and data. */
+  size: number;
 }
 
 /** What is known of a tool call before somebody has to decide about it. */
@@ -51,6 +53,10 @@ const ASIDES: readonly string[] = [
 ];
 /** Calls that an agent never ended are forgotten past this many. */
 const MAX_TOOLS = 1_000;
+/** Of what is remembered of a call, in UTF-16 units. */
+const MAX_REMEMBERED = 512;
+/** A message that has grown to so many UTF-16 units is stored, and goes on as another: open text is in memory, and in every snapshot. */
+const MAX_BLOCK = 1024 * 1024;
 const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 
 /**
@@ -144,13 +150,16 @@ export class AcpTranslator {
     const messageId = parsed.data.messageId ?? null;
     const isSame = this.block?.author === author && this.block.messageId === messageId;
     const closed = isSame ? [] : this.close(false);
-    const block = (this.block ??= { blockId: `${this.options.hostId}:b${n}`, turn: this.turn, author, messageId, content: [] });
+    const block = (this.block ??= { blockId: `${this.options.hostId}:b${n}`, turn: this.turn, author, messageId, content: [], size: 0 });
     add(block.content, content.data);
-    if (content.data.type !== 'text' || author === 'user') return closed;
+    block.size += sizeOf(content.data);
+    const full = () => (block.size >= MAX_BLOCK ? this.close(false) : []);
+    if (content.data.type !== 'text' || author === 'user') return [...closed, ...full()];
     const { blockId, turn } = block;
     return [
       ...closed,
       { kind: 'delta', delta: { blockId, turn, kind: author === 'thought' ? 'thought' : 'message', text: content.data.text } },
+      ...full(),
     ];
   }
 
@@ -160,7 +169,10 @@ export class AcpTranslator {
     const fields = fieldsOf(parsed.data);
     const { toolCallId } = parsed.data;
     const known = this.tools.get(toolCallId);
-    this.tools.set(toolCallId, { kind: textOr(fields['kind'], known?.kind ?? null), title: textOr(fields['title'], known?.title ?? null) });
+    this.tools.set(toolCallId, {
+      kind: remembered(fields['kind']) ?? known?.kind ?? null,
+      title: remembered(fields['title']) ?? known?.title ?? null,
+    });
     const isOver = fields['status'] === 'completed' || fields['status'] === 'failed';
     if (isOver) this.tools.delete(toolCallId);
     if (kind === 'tool_call_update') return this.event(n, 'tool_update', fields, update);
@@ -217,5 +229,15 @@ function add(content: ContentBlock[], next: ContentBlock): void {
 }
 
 const textOf = (content: readonly ContentBlock[]): string => content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+
+/** Resources may hold much in fields of any name. */
+const sizeOf = (block: ContentBlock): number =>
+  block.type === 'text'
+    ? block.text.length
+    : 'data' in block && typeof block.data === 'string'
+      ? block.data.length
+      : JSON.stringify(block).length;
+
+const remembered = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, MAX_REMEMBERED) : null);
 
 const textOr = <T>(value: unknown, otherwise: T): string | T => (typeof value === 'string' ? value : otherwise);

@@ -59,7 +59,7 @@ export class ClaudeStream implements StreamTranslator {
       case 'stream_event':
         return [];
       default:
-        return [logEvent('debug', JSON.stringify(record).slice(0, 8_192))];
+        return [logEvent('debug', JSON.stringify(record))];
     }
   }
 
@@ -69,12 +69,12 @@ export class ClaudeStream implements StreamTranslator {
       return [];
     }
     const level = record['subtype'] === 'permission_denied' || record['subtype'] === 'api_retry' ? 'warn' : 'debug';
-    return [logEvent(level, JSON.stringify(record).slice(0, 8_192))];
+    return [logEvent(level, JSON.stringify(record))];
   }
 
   private message(record: Readonly<Record<string, unknown>>, role: 'assistant' | 'user'): StreamEvent[] {
     const parsed = message.safeParse(record);
-    if (!parsed.success) return [logEvent('debug', JSON.stringify(record).slice(0, 8_192))];
+    if (!parsed.success) return [logEvent('debug', JSON.stringify(record))];
     const { content } = parsed.data.message;
     const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
     return blocks.flatMap((each) => this.block(each, role));
@@ -91,7 +91,7 @@ export class ClaudeStream implements StreamTranslator {
       case 'tool_result':
         return [{ type: 'tool_update', payload: toolResult(each) }];
       default:
-        return [logEvent('debug', JSON.stringify(each).slice(0, 8_192))];
+        return [logEvent('debug', JSON.stringify(each))];
     }
   }
 

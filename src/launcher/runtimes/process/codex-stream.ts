@@ -37,13 +37,13 @@ export class CodexStream implements StreamTranslator {
       case 'item.completed':
         return this.item(record['type'], record['item']);
       default:
-        return [logEvent('debug', JSON.stringify(record).slice(0, 8_192))];
+        return [logEvent('debug', JSON.stringify(record))];
     }
   }
 
   private item(phase: string, value: unknown): StreamEvent[] {
     const parsed = item.safeParse(value);
-    if (!parsed.success) return [logEvent('debug', asText(value).slice(0, 8_192))];
+    if (!parsed.success) return [logEvent('debug', asText(value))];
     const isOver = phase === 'item.completed';
     const each = parsed.data;
     switch (each.type) {

@@ -12,9 +12,10 @@ import { ClaudeStream } from './claude-stream.js';
 import { CodexStream } from './codex-stream.js';
 import { logEvent, type StreamEvent, type StreamTranslator } from './stream-translator.js';
 
-/** Longer lines of plain output are cut: they are for people. */
-const MAX_TEXT_BYTES = 8 * 1024;
-const MAX_RECORD_BYTES = 32 * 1024 * 1024;
+/** Longer lines are cut: as much of one is in memory. */
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
+/** Events that are handed to the log at once: one piece of output can hold 32,000 lines. */
+const BATCH = 500;
 /** What a dead program wrote last arrives in this time; children of it may hold the pipe open for ever. */
 const LAST_WORDS_MS = 500;
 
@@ -56,10 +57,9 @@ export class ProcessTurn {
 
   /** Reads all the program says, until its whole group has ended. */
   async run(): Promise<TurnOutcome> {
-    const maxBytes = this.translator ? MAX_RECORD_BYTES : MAX_TEXT_BYTES;
     const outputs = Promise.all([
-      this.read(this.group.stdout, maxBytes, (line) => this.understand(line)),
-      this.read(this.group.stderr, MAX_TEXT_BYTES, (line) => this.hear(line)),
+      this.read(this.group.stdout, (line) => this.understand(line)),
+      this.read(this.group.stderr, (line) => this.hear(line)),
     ]);
     outputs.catch(() => undefined);
     const exit = await this.group.exited;
@@ -98,8 +98,9 @@ export class ProcessTurn {
     if (survivors.length > 0) await this.options.record([logEvent('error', `processes that can not be ended: ${survivors.join(', ')}`)]);
   }
 
-  private async read(stream: Readable, maxBytes: number, understand: (line: Line) => StreamEvent[]): Promise<void> {
-    const splitter = new LineSplitter(maxBytes);
+  /** Takes the next piece of output when the last one is stored: a program that says more than the log takes waits in its own writing. */
+  private async read(stream: Readable, understand: (line: Line) => StreamEvent[]): Promise<void> {
+    const splitter = new LineSplitter(MAX_LINE_BYTES);
     const chunks: AsyncIterable<Buffer> = stream;
     try {
       for await (const chunk of chunks) {
@@ -116,7 +117,7 @@ export class ProcessTurn {
   private async store(events: readonly StreamEvent[]): Promise<void> {
     this.storing += 1;
     try {
-      await this.options.record(events);
+      for (let at = 0; at < events.length; at += BATCH) await this.options.record(events.slice(at, at + BATCH));
     } finally {
       this.storing -= 1;
     }
@@ -126,11 +127,7 @@ export class ProcessTurn {
     if (line.text.trim() === '') return [];
     const record = this.translator && line.dropped === 0 ? recordOf(line.text) : null;
     if (this.translator && record) return this.translator.translate(record);
-    const text = shown({
-      text: line.text.slice(0, MAX_TEXT_BYTES),
-      dropped: line.dropped + Math.max(0, line.text.length - MAX_TEXT_BYTES),
-    });
-    return [{ type: 'log', payload: { level: 'info', text, stream: 'stdout' } }];
+    return [{ type: 'log', payload: { level: 'info', text: shown(line), stream: 'stdout' } }];
   }
 
   private hear(line: Line): StreamEvent[] {

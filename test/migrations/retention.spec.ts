@@ -1,0 +1,61 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { MusterConfig } from '../../src/config/muster-config.js';
+import { connect, dataSourceOptions } from '../../src/core/database/data-source.js';
+import { driftOf, migrate } from '../../src/core/database/migrator.js';
+import { Retention1795262400000 } from '../../src/migrations/1795262400000-retention.migration.js';
+import { schema } from '../../src/migrations/schema.js';
+import { createDatabase, DIALECTS, type TestDatabase } from '../support/databases.js';
+
+describe.each(DIALECTS)('the migration of retention on %s', (dialect) => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+
+  beforeAll(async () => {
+    Logger.overrideLogger(false);
+    database = await createDatabase(dialect);
+    const config = new MusterConfig(database.environment).database;
+    dataSource = await connect(config, dataSourceOptions(config, schema), () => undefined);
+    await migrate(dataSource);
+  });
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  it('finds where turns ended in logs there are, and keeps what else there is', async () => {
+    const migration = new Retention1795262400000();
+    const inTransaction = async (direction: 'up' | 'down') => {
+      const runner = dataSource.createQueryRunner();
+      await runner.startTransaction();
+      await migration[direction](runner);
+      await runner.commitTransaction();
+      await runner.release();
+    };
+    await inTransaction('down');
+    await dataSource.query(`insert into workspaces (id, name, path, metadata, owner_id, created_at, updated_at, version)
+      values ('w', 'w', '/w', '{}', 'me', 'now', 'now', 1)`);
+    await dataSource.query(
+      `insert into turns (session_id, number, state, started_at, ended_at) values ('s', 1, 'completed', 'a', 'b'), ('s', 2, 'started', 'c', null)`,
+    );
+    for (const [seq, turn] of [
+      [1, 'null'],
+      [2, 1],
+      [3, 1],
+      [4, 'null'],
+      [5, 2],
+    ])
+      await dataSource.query(`insert into session_events (session_id, seq, id, turn, type, source, actor, occurred_at, recorded_at, hash)
+        values ('s', ${seq}, 'e${seq}', ${turn}, 'log', 'api', 'me', 'now', 'now', 'h')`);
+    await inTransaction('up');
+    expect(await dataSource.query('select number, ended_seq from turns order by number')).toEqual([
+      { number: 1, ended_seq: 3 },
+      { number: 2, ended_seq: null },
+    ]);
+    expect(await dataSource.query('select id, retention from workspaces')).toEqual([{ id: 'w', retention: null }]);
+    expect(await dataSource.query('select id, fingerprint, restored_at from database_identity')).toEqual([
+      { id: 1, fingerprint: null, restored_at: null },
+    ]);
+    expect(await driftOf(dataSource)).toEqual([]);
+  });
+});
