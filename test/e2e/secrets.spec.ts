@@ -264,14 +264,20 @@ describe.each(DIALECTS)('secrets on %s', (dialect) => {
     expect(planted.found()).toEqual([]);
   }, 120_000);
 
-  /** Opens a WebSocket, sends, and gives all that came until nothing more was due. */
+  /** Opens a WebSocket, sends, and gives all that came until each was answered, and each subscription caught up. */
   const frames = (path: string, sends: readonly (object | string)[], headers: Record<string, string> = {}): Promise<string> =>
     new Promise((resolve) => {
       const socket = new WebSocket(server.url.replace(/^http/, 'ws') + path, { headers });
       let text = '';
+      const due = dueAnswers(sends);
       socket.on('open', () => sends.forEach((each) => socket.send(typeof each === 'string' ? each : JSON.stringify(each))));
-      socket.on('open', () => setTimeout(() => socket.close(), 300));
-      socket.on('message', (data: Buffer) => (text += `${data.toString()}\n`));
+      socket.on('message', (data: Buffer) => {
+        text += `${data.toString()}\n`;
+        const frame = JSON.parse(data.toString());
+        const met = due.findIndex((isMet) => isMet(frame));
+        if (met >= 0) due.splice(met, 1);
+        if (due.length === 0) socket.close();
+      });
       socket.on('unexpected-response', (_request, response) => {
         response.on('data', (chunk: Buffer) => (text += chunk.toString()));
         response.on('end', () => resolve(`${text}\n${JSON.stringify(response.headers)}`));
@@ -293,6 +299,19 @@ describe.each(DIALECTS)('secrets on %s', (dialect) => {
     return text;
   };
 });
+
+type IsMet = (frame: { type: string; feed?: boolean; subscription?: string; sessionId?: string }) => boolean;
+
+/** What must have come before nothing more is due. */
+function dueAnswers(sends: readonly (object | string)[]): IsMet[] {
+  const answer: IsMet = ({ type }) => ['hello', 'error', 'pong'].includes(type);
+  if (sends.length === 0) return [answer];
+  return sends.map((each): IsMet => {
+    if (typeof each === 'string' || !('type' in each) || each.type !== 'subscribe') return answer;
+    const target = 'feed' in each ? 'feed' : 'all' in each ? 'subscription' : 'sessionId';
+    return (frame) => frame.type === 'caught_up' && frame[target] !== undefined;
+  });
+}
 
 /** PostgreSQL that trusts its own machine takes any password: ours is planted. */
 function databaseWithPassword({ dialect, environment }: TestDatabase, planted: Planted): Record<string, string> {

@@ -215,13 +215,13 @@ describe.each(DIALECTS)('retention on %s', (dialect) => {
     for (let n = 0; n < 5; n++)
       await append(
         id,
-        Array.from({ length: 40 }, (_, index) => log(`${n}.${index} ${'x'.repeat(100_000)}`)),
+        Array.from({ length: 40 }, (_, index) => log(`${n}.${index} ${'x'.repeat(60_000)}`)),
       );
     await append(id, [turn('completed')]);
     const live = await WsClient.connect(app.url, { key: app.key });
     await live.request({ type: 'subscribe', sessionId: id });
     await live.frame(({ type }) => type === 'caught_up');
-    // 20 MB are more than the sockets take: it stays somewhere in the middle.
+    // 12 MB are more than the sockets take: it stays somewhere in the middle.
     const behind = await WsClient.connect(app.url, { key: app.key });
     void behind.request({ type: 'subscribe', sessionId: id }).catch(() => undefined);
     await behind.frame(({ type }) => type === 'events');
