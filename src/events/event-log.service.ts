@@ -141,6 +141,11 @@ export class EventLog implements OnModuleInit {
     return events.filter(({ payload }) => payload !== null);
   }
 
+  /** Events with `after < seq`, in order; the payload of those that are no longer kept is null. */
+  page(sessionId: string, after: number, limit: number): Promise<StoredEvent[]> {
+    return this.store.read(sessionId, { after, limit });
+  }
+
   /** The number behind which a reader with this cursor reads on; the bare 0 begins with the first event that is kept. */
   startOf(head: Head, { epoch, seq }: Cursor): number {
     return epoch === null ? Math.max(seq, head.earliestSeq - 1) : seq;

@@ -81,7 +81,7 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
 
   private readable(sessionId: string): ReadableLog {
     return {
-      read: (after, limit) => this.log.read(sessionId, { after, limit }),
+      read: (after, limit) => this.log.page(sessionId, after, limit),
       head: () => this.log.head(sessionId),
       openBlocks: () => this.blocks.of(sessionId),
     };
