@@ -16,8 +16,9 @@ import { size } from './rows/size.mjs';
 import { stalled } from './rows/stalled.mjs';
 import { storm } from './rows/storm.mjs';
 import { dropAll } from './support/databases.mjs';
-import { row, tableOf } from './support/figures.mjs';
+import { failed, tableOf } from './support/figures.mjs';
 import { readOptions } from './support/options.mjs';
+import { Server } from './support/server.mjs';
 import { topOf } from './support/profile.mjs';
 
 /** `databases`: whether it is measured on each. */
@@ -46,11 +47,13 @@ const unknown = names.filter((name) => !(name in ROWS));
 if (unknown.length > 0) throw new Error(`--only: there is no ${unknown.join(', ')}; see --list.`);
 if (options.profileDir && !existsSync(options.profileDir)) mkdirSync(options.profileDir, { recursive: true });
 
-// Children end with the channel to this process; what they wrote is removed here.
+// Other children end with the channel to this process; what the servers wrote is removed here.
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => {
     for (const failure of ['uncaughtException', 'unhandledRejection']) process.on(failure, () => undefined);
-    void dropAll().finally(() => process.exit(1));
+    void Server.killAll()
+      .then(dropAll)
+      .finally(() => process.exit(1));
   });
 
 const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
@@ -67,9 +70,9 @@ for (const name of names)
       rows.push(...(await ROWS[name].run({ options, dialect })));
     } catch (error) {
       process.exitCode = 1;
-      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
-      rows.push(row({ bar: '', what: `${title} failed: ${why}`, database: dialect, measured: NaN, unit: '', least: 0 }));
+      rows.push(failed({ what: title, database: dialect, error }));
       console.error(error);
+      await Server.killAll();
       await dropAll();
     }
     keep();

@@ -54,7 +54,6 @@ export async function delivery({ options, dialect }) {
           rounds: { muster, beside },
         }),
       );
-      delete rows.at(-1).ratio;
     }
     return rows;
   } finally {

@@ -21,6 +21,12 @@ export function row({ bar, what, database = '', measured, unit, peer, peerWhat =
   return { bar, what, database, measured, unit, peer, peerWhat, ratio, least, most, isMet, notes, rounds };
 }
 
+/** What could not be measured is not met. */
+export const failed = ({ bar = '', what, database, error }) => {
+  const notes = `failed: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`;
+  return { ...row({ bar, what, database, measured: NaN, unit: '', notes }), isMet: false };
+};
+
 const number = (value) =>
   value === undefined
     ? ''

@@ -1,5 +1,6 @@
 // Many WebSocket readers in a process of their own. They look only at what numbers a frame, so that they are not what is measured.
 
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { answering } from './processes.mjs';
 import { percentile } from './figures.mjs';
 import { WsLink } from './ws-link.mjs';
@@ -128,8 +129,10 @@ answering({
     readers.forEach(({ link }) => link.destroy());
     return {};
   },
-  /** All at once, each from its cursor; gives the milliseconds until each had caught up, from the first connection on. */
+  /** All at once, each from its cursor; gives the milliseconds until each had caught up, from the first connection on, and how long this process itself was busy at most. */
   reconnect: async ({ port, key, sessions }) => {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
     const start = now();
     const times = await Promise.all(
       readers.map(async (reader) => {
@@ -137,7 +140,7 @@ answering({
         return (await reader.subscribe(sessions, reader.cursor)) - start;
       }),
     );
-    return { times };
+    return { times, blockedMs: delay.max / 1e6 };
   },
   close: async () => {
     readers.forEach(({ link }) => link.destroy());

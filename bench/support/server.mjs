@@ -37,6 +37,7 @@ function tellSome(stream) {
 
 /** A server in a process of its own, with a member's key and `sessions` external sessions in one workspace. */
 export class Server {
+  static #running = new Set();
   #admin;
 
   constructor(child, url, database) {
@@ -73,6 +74,8 @@ export class Server {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     tellSome(child.stderr);
+    Server.#running.add(child);
+    child.once('exit', () => Server.#running.delete(child));
     const url = await new Promise((done, fail) => {
       child.once('message', (message) => done(message.url));
       child.once('exit', (code) => fail(new Error(`The server ended with ${code}. Is it built? npm run build.`)));
@@ -82,6 +85,11 @@ export class Server {
     else await server.#populate(sessions);
     await server.ask({ what: 'replace' });
     return server;
+  }
+
+  /** For a run that is cut short. */
+  static async killAll() {
+    await Promise.all([...Server.#running].map((child) => (child.kill('SIGKILL'), ended(child))));
   }
 
   get cpu() {

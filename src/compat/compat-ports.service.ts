@@ -83,4 +83,5 @@ export class CompatPorts {
 
 const isEmitter = (value: unknown): value is EventEmitter => value instanceof EventEmitter;
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : String(error));
+const codeOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : String(error);

@@ -27,6 +27,15 @@ describe('the configuration', () => {
     ['MUSTER_DATABASE_URL', 'mysql://x', /does not start with postgres/],
     ['MUSTER_WORKSPACE_ROOTS', 'relative/dir', /"relative\/dir" is not an absolute path/],
     ['MUSTER_LOG_LEVEL', 'loud', /"loud" is not known. Use one of: fatal/],
+    ['MUSTER_COMPAT_PORTS', 'somebody:1', /"somebody" is not a known system. Known are: agent-orchestrator/],
+    ['MUSTER_COMPAT_PORTS', '8765', /"8765" is not a known system/],
+    ['MUSTER_COMPAT_PORTS', 'agent-orchestrator', /"agent-orchestrator" is not complete. Write agent-orchestrator:<value>/],
+    ['MUSTER_COMPAT_PORTS', 'agent-orchestrator:70000', /"70000" is not a port/],
+    ['MUSTER_COMPAT_PORTS', 'agent-orchestrator:1, agent-orchestrator:2', /agent-orchestrator is named twice/],
+    ['MUSTER_COMPAT_PORTS', 'agent-orchestrator:4600', /agent-orchestrator:4600 is the port of MUSTER_PORT/],
+    ['MUSTER_COMPAT_TRUST', 'agent-orchestrator=admin', /agent-orchestrator has no port of its own/],
+    ['MUSTER_COMPAT_ORIGINS', 'agent-orchestrator=localhost:5173', /"localhost:5173" is not an origin/],
+    ['MUSTER_COMPAT_ORIGINS', 'http://localhost:5173', /"http:\/\/localhost:5173" is not a known system/],
     ['MUSTER_CORS_ORIGINS', 'https://ok.example,nonsense', /"nonsense" is not an origin/],
     ['MUSTER_AUTH', 'none', /"none" is not known/],
     ['MUSTER_ADMIN_KEY', 'short', /shorter than 32/],
@@ -69,5 +78,21 @@ describe('the configuration', () => {
   it('gives agents an allow-listed part of the environment and nothing else', () => {
     const { inheritedAgentEnv } = config({ PATH: '/bin', ANTHROPIC_API_KEY: 'k', MY_VAR: 'v', MUSTER_AGENT_ENV_ALLOW: 'MY_VAR, OTHER' });
     expect(inheritedAgentEnv).toEqual({ PATH: '/bin', MY_VAR: 'v' });
+  });
+
+  it('knows how clients of other systems come in', () => {
+    const { compat } = config({
+      MUSTER_COMPAT_PORTS: 'agent-orchestrator:8765',
+      MUSTER_COMPAT_TRUST: 'agent-orchestrator=user:ada',
+      MUSTER_COMPAT_ORIGINS: 'agent-orchestrator=http://localhost:5173,agent-orchestrator=http://localhost:3000/',
+    });
+    expect([...compat.ports]).toEqual([['agent-orchestrator', 8765]]);
+    expect([...compat.trust]).toEqual([['agent-orchestrator', 'user:ada']]);
+    expect([...compat.origins]).toEqual([['agent-orchestrator', ['http://localhost:5173', 'http://localhost:3000']]]);
+  });
+
+  it.each(['root', 'system', 'agent:1', 'oidc:me', 'user:', ''])('trusts nobody as %j', (name) => {
+    const environment = { MUSTER_COMPAT_PORTS: 'agent-orchestrator:8765', MUSTER_COMPAT_TRUST: `agent-orchestrator=${name}` };
+    expect(() => config(environment)).toThrow(ConfigError);
   });
 });

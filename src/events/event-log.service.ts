@@ -3,7 +3,7 @@ import { Clock } from '../core/clock.js';
 import { Database } from '../core/database/database.js';
 import { outside, UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
-import { StorageError } from '../core/errors/storage.errors.js';
+import { isUnavailable } from '../core/errors/domain.error.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
 import { type Cursor, formatCursor } from './cursor.js';
@@ -53,7 +53,7 @@ export class EventLog implements OnModuleInit {
     this.flush = new GroupFlush(
       // A flush is everybody's: it belongs to no unit, and to no request.
       (group) => outside(this.db, () => this.unit.run((work) => this.writeGroup(work, group))),
-      (error) => error instanceof StorageError,
+      isUnavailable,
     );
   }
 

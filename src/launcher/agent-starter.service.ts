@@ -14,7 +14,10 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'>;
+export interface StartHooks extends Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'> {
+  /** Repeats a step that only the database hinders. */
+  readonly persist: <T>(step: () => Promise<T>) => Promise<T>;
+}
 
 /** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
 @Injectable()
@@ -28,7 +31,7 @@ export class AgentStarter {
   ) {}
 
   /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
-  async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
+  async start(session: SessionEntity, { persist, ...hooks }: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
     if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
     // Between its creation and now a part of the path may have become a link to somewhere else.
@@ -37,7 +40,8 @@ export class AgentStarter {
     const [name = ''] = profile.command;
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);
     if (program === null) throw new AgentMissingError(profile);
-    const env = { ...inherited, ...(await this.ownEnvironment(session, profile)) };
+    // A key that was given without our hearing of it is taken back with the others.
+    const env = { ...inherited, ...(await persist(() => this.ownEnvironment(session, profile))) };
     hooks.signal.throwIfAborted();
     return this.runtimes.of(profile.runtime).start({ session, profile, program, env, ...hooks });
   }

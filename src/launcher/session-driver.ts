@@ -102,7 +102,7 @@ export class SessionDriver {
   private async work(session: SessionEntity): Promise<void> {
     const conclusion = await this.serve(session).catch((error: unknown) => this.failure(error));
     await this.agent?.stop();
-    await this.starter.release(this.sessionId);
+    await this.persist(() => this.starter.release(this.sessionId));
     if (!conclusion) return;
     await this.delivery;
     await this.persist(() => this.lifecycle.processGone(this.sessionId, conclusion.to, conclusion.options));
@@ -132,6 +132,7 @@ export class SessionDriver {
   private async start(session: SessionEntity): Promise<RunningAgent> {
     const agent = await this.starter.start(session, {
       signal: this.ending.signal,
+      persist: (step) => this.persist(step),
       onProcess: (process) =>
         this.persist(() =>
           this.lifecycle.note(this.sessionId, { processId: process?.pid ?? null, processStartedAt: process?.startedAt ?? null }),

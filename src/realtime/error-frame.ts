@@ -1,6 +1,7 @@
 import type { Problem } from '../core/errors/problem.js';
 import type { FrameId } from '../core/websocket/websocket.errors.js';
-import { type OutFrame, outFrame } from './frames.types.js';
+import { outFrame } from './frames.types.js';
+import type { OutFrame } from './out-frame.js';
 
 /** A problem as a frame; `id` is that of the request it answers. */
 export function errorFrame({ code, detail, status, remedy, issues, context, requestId }: Problem, id?: FrameId): OutFrame {

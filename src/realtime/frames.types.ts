@@ -3,6 +3,7 @@ import { EVENT_SOURCES } from '../events/event-log.types.js';
 import { isKnownType, type KnownEventType, PAYLOADS } from '../events/event-payloads.types.js';
 import { STORED_PAYLOADS } from '../events/stored-payloads.types.js';
 import { SESSION_STATUSES } from '../sessions/session.types.js';
+import { OutFrame } from './out-frame.js';
 
 /** Every frame the server sends, on the WebSocket and (where `id` makes no sense) as SSE: the one source of types, AsyncAPI and tests. */
 
@@ -207,11 +208,5 @@ export type OutType = keyof typeof OUT_FRAMES;
 export type OutBody<T extends OutType> = z.infer<(typeof OUT_FRAMES)[T]>;
 export const isOutType = (type: string): type is OutType => Object.hasOwn(OUT_FRAMES, type);
 
-/** A frame as text, built once and sent to all. `cursor`: where a reader that has it stands; becomes the `id:` of SSE. */
-export interface OutFrame {
-  readonly type: OutType;
-  readonly text: string;
-  readonly cursor?: string;
-}
-
-export const outFrame = <T extends OutType>(body: OutBody<T> & { type: T }): OutFrame => ({ type: body.type, text: JSON.stringify(body) });
+export const outFrame = <T extends OutType>(body: OutBody<T> & { type: T }, cursor?: string): OutFrame =>
+  new OutFrame(body.type, JSON.stringify(body), cursor);

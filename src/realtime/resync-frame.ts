@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { FrameId } from '../core/websocket/websocket.errors.js';
 import type { ResyncRequiredError } from '../events/events.errors.js';
-import { cursor, type OutFrame, outFrame } from './frames.types.js';
+import { cursor, outFrame } from './frames.types.js';
+import type { OutFrame } from './out-frame.js';
 
 const context = z.object({ sessionId: z.string().optional(), reason: z.string(), earliest: cursor });
 

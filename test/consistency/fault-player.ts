@@ -5,8 +5,9 @@ import type { Fault } from './schedule.js';
 import type { Target } from './target.js';
 
 /** What floods a reader that has stopped reading: more than sockets and their buffers take. */
-const FLOOD_EVENTS = 160;
-const FLOOD_SIZE = 50_000;
+const FLOOD_EVENTS = 300;
+/** Characters of each: below what is kept apart from the event (64 KiB). */
+const FLOOD_SIZE = 30_000;
 
 export interface Players {
   readonly target: Target;

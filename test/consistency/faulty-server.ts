@@ -41,7 +41,7 @@ const BUGS: Record<Bug, () => void> = {
           if (work.pending.length > 0) return result;
           resolve(result);
           // A disk that takes its time.
-          await pause(20);
+          await pause(80);
           return result;
         };
         run.call(this, early as (work: Work) => Promise<unknown>).then(resolve as (result: unknown) => void, reject);
@@ -74,6 +74,7 @@ const BUGS: Record<Bug, () => void> = {
     store.grow = async function (work, growths, recordedAt) {
       for (const { head, fresh } of growths) numbers.set(head.sessionId, head.lastSeq + fresh.length);
       await grow.call(this, work, growths, recordedAt);
+      await pause(15);
     };
   },
 

@@ -278,6 +278,18 @@ describe.each(DIALECTS)('the contract of agent-orchestrator on %s', (dialect) =>
       expect(events[1].content === large).toBe(true);
     });
 
+    it('keep every key of an input, and odd characters', async () => {
+      const id = await make();
+      const input = '{"__proto__":{"a":1},"constructor":2,"toString":null,"":"\\u0000\\ud83e"}';
+      const body = JSON.stringify(aoEvent(id, 'pre_tool', { tool_name: 'x', tool_input: {} })).replace(
+        '"tool_input":{}',
+        `"tool_input":${input}`,
+      );
+      expect((await ao.post(`/sessions/${id}/events`, body)).body).toEqual({ ok: true });
+      const { events } = (await ao.get(`/sessions/${id}/events`)).body;
+      expect(JSON.stringify(events[0].tool_input)).toBe(input);
+    });
+
     it('are ours too: messages, calls and their ends, in the words of the log', async () => {
       const id = await make();
       await send(id, 'message', { role: 'user', content: text('go') });

@@ -39,6 +39,7 @@ describe.each(DIALECTS)('workspaces on %s', (dialect) => {
         name: 'My Project',
         path,
         maxActiveSessions: null,
+        retention: null,
         metadata: {},
         ownerId: 'admin',
         createdAt: expect.stringMatching(/^\d{4}-.*Z$/),

@@ -7,6 +7,8 @@ export interface Target {
   readonly marker: string;
   readonly workspaceId: string;
   readonly sessionId: string;
+  /** Of workspace and session. */
+  readonly name: string;
   readonly keyId: string;
   /** Content that its session holds. */
   readonly sha256: string;
@@ -79,6 +81,9 @@ const PARAMETERS: Readonly<Record<string, (target: Target) => string>> = {
   '/api/sessions/{id}': ({ sessionId }) => sessionId,
   '/api/sessions/{id}/blobs/{sha256}': ({ sha256 }) => sha256,
   '/api/keys/{id}': ({ keyId }) => keyId,
+  '/compat/agent-orchestrator/sessions/{id}': ({ sessionId }) => sessionId,
+  '/compat/agent-orchestrator/sessions/by-name/{name}': ({ name }) => name,
+  '/compat/agent-orchestrator/events/{id}': ({ sessionId }) => sessionId,
 };
 
 /** The path of a route, segment by segment; `isLiteral` where it is of the template. @throws Error where a parameter is unknown */
@@ -115,6 +120,8 @@ export function filled(example: unknown, target: Target): unknown {
       if (key === 'workspaceId') return [key, target.workspaceId];
       if (key === 'workspaceIds') return [key, [target.workspaceId]];
       if (key === 'sessionId' || key === 'parentId') return [key, target.sessionId];
+      // An event is of a session that is there; a session is made under an id of its own.
+      if (key === 'session_id') return [key, 'event_type' in example ? target.sessionId : `external-${++made}`];
       if (key === 'externalId') return [key, `external-${++made}`];
       if (key === 'path' || key === 'projectDir') return [key, newDirectory(target)];
       return [key, value];

@@ -29,7 +29,17 @@ const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
   getHealth: 'a supervisor asks it and has no key; it tells version and uptime',
   getReadiness: 'as getHealth',
   login: 'its code is the credential: of one use, for 15 minutes',
+  aoGetHealth: 'as getHealth; it tells nothing else',
 };
+
+/** Routes of foreign contracts that answer 200 where there is nothing to be seen, as their own servers do. */
+const TELLS_ABSENCE = ['aoGetSessionStatus', 'aoListEvents'];
+/** Routes of foreign contracts that answer 404 of a thing that is there. */
+const NOT_YET = ['aoGetSessionResult'];
+/** What names a session that is not there makes one: of the caller's own. */
+const MAKES_ITS_OWN = ['aoReceiveEvent'];
+/** The sockets of foreign contracts, whose frames are theirs. */
+const FOREIGN_SOCKETS = ['/compat/agent-orchestrator/ws'];
 
 /** Every route beside those of the document, and why it is public. */
 const BESIDE: readonly (readonly [RegExp, string])[] = [
@@ -122,6 +132,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
       marker: MARKER,
       workspaceId,
       sessionId: session.body.id,
+      name,
       keyId: key.id,
       sha256: createHash('sha256').update(large).digest('hex'),
       memberId: 'user:target',
@@ -199,7 +210,10 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
           const headers = { authorization: `Bearer ${counted.app.key}` };
           const { answer, ran } = await cell({ method: route.method, path, headers, body: filled(example, own) });
           const isDocumented = answer.status === 200 || route.statuses.includes(answer.status);
-          const isFine = ran.length === 1 && isDocumented && (route.isPublic || ![401, 403, 404].includes(answer.status));
+          const isFine =
+            ran.length === 1 &&
+            isDocumented &&
+            (route.isPublic || ![401, 403, ...(NOT_YET.includes(route.id) ? [] : [404])].includes(answer.status));
           if (!isFine) wrong.push(tell(route, variant.name, answer, `ran ${ran.join()}`));
         }
     expect(wrong).toEqual([]);
@@ -305,7 +319,8 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
       if (reads || !isAimed) return undefined;
       return { status: 403, mayRun: true };
     }
-    if (isAimed) return { status: 404, mayRun: true };
+    if (isAimed && name === 'not a member' && MAKES_ITS_OWN.includes(route.id) && method === route.method) return undefined;
+    if (isAimed) return { status: TELLS_ABSENCE.includes(route.id) && method !== 'OPTIONS' ? 200 : 404, mayRun: true };
     // A key for somebody else is an admin's to give.
     return template === '/api/keys' && route.method === 'POST' ? { status: 403, mayRun: true } : undefined;
   }
@@ -318,6 +333,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     }));
     const sockets = channels.filter(({ server }) => server === 'websocket').map(({ address }) => String(address));
     const door: any = counted.app.get(UpgradeDoor);
+    sockets.push(...FOREIGN_SOCKETS);
     expect([...door.endpoints.keys()].sort()).toEqual(sockets.sort());
     expect(channels.filter(({ server }) => server === 'sse').map(({ address }) => address.replace(/\{\w+\}/, '{id}'))).toEqual(
       expect.arrayContaining(routes.filter(({ template }) => template.endsWith('/stream')).map(({ template }) => template)),

@@ -149,8 +149,8 @@ function reasonAgainst(): string | undefined {
   return hasSetpriv() ? undefined : 'PostgreSQL does not run as root, and there is no setpriv';
 }
 
-/** PostgreSQL refuses to run as root. */
-function postgresUser(): { uid: number; gid: number } | undefined {
+/** Whom the server runs as, where that is not us: PostgreSQL refuses to run as root. */
+export function postgresUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   try {
     const idOf = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { stdio: 'pipe' }).toString());

@@ -6,7 +6,7 @@ import { DomainError } from '../../core/errors/domain.error.js';
 import { CLOSE } from '../../core/websocket/close-codes.js';
 import type { Cursor } from '../../events/cursor.js';
 import { LogNotFoundError } from '../../events/events.errors.js';
-import type { OutFrame } from '../../realtime/frames.types.js';
+import type { OutFrame } from '../../realtime/out-frame.js';
 import type { Streams } from '../../realtime/hub/streams.service.js';
 import { isEnded } from '../../sessions/session.state.js';
 import { SessionNotFoundError } from '../../sessions/sessions.errors.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OutFrame } from '../../realtime/frames.types.js';
+import type { OutFrame } from '../../realtime/out-frame.js';
 import { SESSION_STATUSES } from '../../sessions/session.types.js';
 import { type ToldEvent, toldEvent } from './ao-event.js';
 import type { AoSession } from './ao-event.types.js';

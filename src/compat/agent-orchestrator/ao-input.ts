@@ -15,7 +15,11 @@ const integer = z.preprocess(
   (value) => (typeof value === 'string' && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : value),
   z.number().int(),
 );
-const object = z.record(z.string(), z.unknown());
+/** Handed on as it is: a copy would lose keys like `__proto__`. */
+const object = z.custom<Record<string, unknown>>(isJsonObject, {
+  message: 'Input should be a valid dictionary',
+  params: { type: 'dict_type' },
+});
 
 const sessionId = text(256, 1);
 const sessionName = text(256);
@@ -80,7 +84,6 @@ export class AoLimit implements PipeTransform<unknown, number> {
 
 const KINDS: Readonly<Record<string, readonly [string, string]>> = {
   string: ['Input should be a valid string', 'string_type'],
-  record: ['Input should be a valid dictionary', 'dict_type'],
   number: ['Input should be a valid integer', 'int_type'],
   int: ['Input should be a valid integer', 'int_type'],
 };
@@ -90,6 +93,7 @@ function issueOf(issue: z.core.$ZodIssue, body: Readonly<Record<string, unknown>
   const loc = ['body', ...path];
   if (path.length === 1 && !Object.hasOwn(body, String(path[0]))) return { loc, msg: 'Field required', type: 'missing' };
   if (issue.code === 'invalid_union') return { loc, msg: 'Input should be a valid list', type: 'list_type' };
+  if (issue.code === 'custom') return { loc, msg: issue.message, type: issue.params?.type === 'dict_type' ? 'dict_type' : 'value_error' };
   if (issue.code === 'invalid_type') {
     const [msg, type] = KINDS[issue.expected] ?? [issue.message, 'value_error'];
     return { loc, msg, type };

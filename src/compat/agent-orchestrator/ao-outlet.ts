@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { CLOSE } from '../../core/websocket/close-codes.js';
-import type { OutFrame } from '../../realtime/frames.types.js';
+import type { OutFrame } from '../../realtime/out-frame.js';
 import { Outlet } from '../../realtime/hub/outlet.js';
 import type { RealtimeLimits } from '../../realtime/realtime-limits.js';
 

@@ -115,12 +115,12 @@ export class AoSessionsController {
     response: CHANGED,
     errors: NO_SESSION,
   })
-  patch(
+  async patch(
     @CurrentPrincipal() principal: Principal,
     @Id() id: string,
     @Body(new AoBody(sessionMetadata)) body: SessionMetadata,
   ): Promise<AoSessionChangedResponse> {
-    return this.describe(principal, id, body);
+    return { ok: true, session: rowOf(factsOf(await this.sessions.describe(principal, id, body))) };
   }
 
   @Patch('sessions/:id/metadata')

@@ -56,8 +56,7 @@ export class AoGateway implements OnModuleInit, UpgradeEndpoint {
     keepAlive(socket, {
       everyMs: pingEveryMs,
       pongWithinMs,
-      progress: () => outlet.progress,
-      isPaused: () => socket.isPaused,
+      isExcused: () => socket.isPaused || outlet.isQueued,
       onDead: () => outlet.close(CLOSE.slow, 'no pong in time'),
     });
     connection.start();

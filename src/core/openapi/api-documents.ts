@@ -22,6 +22,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('events', 'The log of every session, and the feed across them')
     .addTag('access', 'Who asks')
     .addTag('ops', 'Health and figures')
+    .addTag('agent-orchestrator', 'The contract of agent-orchestrator, for its clients')
     .build();
   return SwaggerModule.createDocument(app, config);
 }

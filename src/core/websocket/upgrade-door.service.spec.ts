@@ -142,23 +142,25 @@ describe('UpgradeDoor', () => {
       path: `/${name}`,
       admit: async () => (socket: WebSocket) =>
         keepAlive(socket, {
-          everyMs: 40,
-          pongWithinMs: 30,
-          progress: () => 0,
-          isPaused: () => socket.isPaused,
+          everyMs: 300,
+          pongWithinMs: 290,
+          isExcused: () => name === 'excused',
           onDead: () => void dead.push(name),
         }),
     });
     door.register(watch('well'));
     door.register(watch('deaf'));
+    door.register(watch('excused'));
     door.onApplicationBootstrap();
     let pings = 0;
     const well = new WebSocket(`ws://${origin}/well`);
     well.on('ping', () => void pings++);
     const deaf = new WebSocket(`ws://${origin}/deaf`, { autoPong: false });
+    const excused = new WebSocket(`ws://${origin}/excused`, { autoPong: false });
     await eventually(() => dead.length > 0 && pings > 3);
     expect(new Set(dead)).toEqual(new Set(['deaf']));
     well.terminate();
     deaf.terminate();
+    excused.terminate();
   });
 });

@@ -101,6 +101,9 @@ export class EventLogStore {
     if (before !== undefined) conditions.push(['seq < ?', [before]]);
     if (types && types.length > 0) conditions.push([`type in ${placeholders(1, types.length)}`, types]);
     const isBackward = before !== undefined && after === undefined;
+    // Numbers have no gaps, so this changes nothing but the plan: without statistics PostgreSQL would sort the whole log for a page.
+    if (!types?.length && after !== undefined && before === undefined) conditions.push(['seq <= ?', [after + limit]]);
+    if (!types?.length && isBackward) conditions.push(['seq >= ?', [before - limit]]);
     const rows = await this.db.query<EventRow>(
       `select ${EVENT} from session_events where ${conditions.map(([sql]) => sql).join(' and ')} order by seq ${isBackward ? 'desc' : 'asc'} limit ?`,
       [...conditions.flatMap(([, parameters]) => parameters), limit],

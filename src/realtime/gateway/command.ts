@@ -3,7 +3,7 @@ import type { Principal } from '../../auth/principal.types.js';
 import { InvalidInputError } from '../../core/errors/domain.error.js';
 import { checkInput } from '../../core/http/input.pipe.js';
 import type { FrameId } from '../../core/websocket/websocket.errors.js';
-import type { OutFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import type { CommandSpec } from './command-specs.js';
 import type { AppendQueue } from './append-queue.js';
 import type { Subscriptions } from './subscriptions.js';

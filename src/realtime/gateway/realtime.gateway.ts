@@ -40,7 +40,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
   }
 
   private connected(request: IncomingMessage, socket: WebSocket, principal: Principal | undefined): void {
-    const outlet = new SocketOutlet(socket, this.limits);
+    const outlet = new SocketOutlet(socket, request.socket, this.limits);
     const connection = new Connection(socket, outlet, {
       commands: this.commands,
       limits: this.limits,
@@ -52,8 +52,7 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
     keepAlive(socket, {
       everyMs: pingEveryMs,
       pongWithinMs,
-      progress: () => outlet.progress,
-      isPaused: () => socket.isPaused,
+      isExcused: () => socket.isPaused || outlet.isQueued,
       onDead: () => outlet.close(CLOSE.slow, 'no pong in time'),
     });
     connection.start(principal);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Access } from '../../auth/access.service.js';
 import type { LiveAccess } from '../../auth/live-access.state.js';
 import { canSee, type Visibility } from '../../auth/principal.types.js';
+import type { DomainEvent } from '../../core/event-bus/domain-event.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
 import { type Cursor, formatCursor } from '../../events/cursor.js';
@@ -36,7 +37,8 @@ const PAGE = 200;
 /** Every session that may be seen (of one workspace), those there are and those to come. */
 export class ScopeSubscription {
   private readonly logger = new Logger(ScopeSubscription.name);
-  private readonly known = new Map<string, SessionSight>();
+  /** What belongs to it, and whether it is in sight; `over`: nothing of it follows, and it is not begun again. */
+  private readonly known = new Map<string, SessionSight | 'over'>();
   /** Sessions of the beginning that are not caught up yet. */
   private readonly waiting = new Set<string>();
   private isListed = false;
@@ -67,13 +69,13 @@ export class ScopeSubscription {
   /** A workspace is no longer there: its sessions belong to their owners. To be followed by {@link review}. */
   forgetWorkspace(workspaceId: string): void {
     this.hasForgotten = true;
-    this.known.forEach((sight) => sight.forgetWorkspace(workspaceId));
+    this.known.forEach((sight) => sight !== 'over' && sight.forgetWorkspace(workspaceId));
   }
 
   /** Drops, and tells, what is out of sight; adds what came into it. */
   review(before: Visibility, after: Visibility): void {
     for (const [sessionId, sight] of [...this.known]) {
-      if (sight.isIn(after)) continue;
+      if (sight === 'over' || sight.isIn(after)) continue;
       this.known.delete(sessionId);
       this.readers.leave(this.options.subscription, sessionId);
       this.outlet.send(sight.withdrawn(this.options.subscription));
@@ -87,14 +89,7 @@ export class ScopeSubscription {
     // New ones are heard of before the present ones are listed: none falls in between.
     this.leave = await this.sources.follower.listen((events) => {
       const visibility = this.sources.access.visibilityOf(this.live.principal);
-      for (const event of events)
-        if (
-          event.name === 'session.created' &&
-          event.sessionId !== null &&
-          canSee(visibility, event) &&
-          (this.options.workspaceId === undefined || event.workspaceId === this.options.workspaceId)
-        )
-          this.add(event.sessionId, new SessionSight(event, event.sessionId));
+      for (const event of events) this.hear(event, visibility);
     });
     if (this.isClosed) return this.leave();
     await this.list(this.options.workspaceId, true);
@@ -102,6 +97,15 @@ export class ScopeSubscription {
     this.endForgotten();
     this.isListed = true;
     this.noteCaughtUp();
+  }
+
+  private hear(event: DomainEvent, visibility: Visibility): void {
+    const { name, sessionId, workspaceId } = event;
+    if (sessionId === null) return;
+    // A deleted session comes never again.
+    if (name === 'session.deleted' && this.known.get(sessionId) === 'over') this.known.delete(sessionId);
+    const isWanted = this.options.workspaceId === undefined || workspaceId === this.options.workspaceId;
+    if (name === 'session.created' && isWanted && canSee(visibility, event)) this.add(sessionId, new SessionSight(event, sessionId));
   }
 
   /** Adds every session that may be seen (of one workspace). */
@@ -140,14 +144,21 @@ export class ScopeSubscription {
     const isWanted = () => !this.isClosed && this.known.get(sessionId) === sight;
     if (!isWanted()) return;
     const done = (): void => this.done(sessionId);
+    const over = (): void => {
+      if (this.known.get(sessionId) === sight) this.known.set(sessionId, 'over');
+      done();
+    };
     const { subscription, cursors, deltas } = this.options;
     try {
       const options = { after: cursors.get(sessionId), deltas };
-      await this.readers.join(sessionId, subscription, options, { onEnd: done, onCaughtUp: done }, isWanted);
+      await this.readers.join(sessionId, subscription, options, { onEnd: over, onCaughtUp: done }, isWanted);
     } catch (error) {
-      if (error instanceof ResyncRequiredError) this.outlet.send(resyncFrame(error));
-      else if (!(error instanceof SessionNotFoundError || error instanceof LogNotFoundError)) throw error;
-      else if (isWanted()) this.known.delete(sessionId);
+      if (error instanceof ResyncRequiredError) {
+        this.outlet.send(resyncFrame(error));
+        return over();
+      }
+      if (!(error instanceof SessionNotFoundError || error instanceof LogNotFoundError)) throw error;
+      if (isWanted()) this.known.delete(sessionId);
       done();
     }
   }

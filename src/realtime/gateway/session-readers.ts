@@ -24,12 +24,16 @@ export class SessionReaders {
     return this.held.has(sessionId);
   }
 
-  /** Starts a stream for a subscription. */
-  start(prepared: PreparedStream, owner: string, ends: StreamEnds): void {
-    if (this.outlet.isClosed) return prepared.cancel();
+  /** A stream is about to start for this subscription: whoever else wants the session shares it. {@link leave} takes it back. */
+  reserve(sessionId: string, owner: string, ends: StreamEnds): void {
+    this.held.set(sessionId, { owners: new Map([[owner, ends]]), reader: undefined, isCaughtUp: false });
+  }
+
+  /** Starts what was reserved, if somebody still wants it. */
+  start(prepared: PreparedStream): void {
     const { sessionId } = prepared;
-    const held: Held = { owners: new Map([[owner, ends]]), reader: undefined, isCaughtUp: false };
-    this.held.set(sessionId, held);
+    const held = this.held.get(sessionId);
+    if (this.outlet.isClosed || !held || held.reader) return prepared.cancel();
     held.reader = prepared.start(this.outlet, {
       onEnd: () => {
         this.held.delete(sessionId);
@@ -52,7 +56,8 @@ export class SessionReaders {
       (principal) => this.streams.prepare(principal, sessionId, options),
       (prepared) => {
         if (!isWanted() || this.share(sessionId, owner, ends)) return prepared.cancel();
-        this.start(prepared, owner, ends);
+        this.reserve(sessionId, owner, ends);
+        this.start(prepared);
       },
       (prepared) => prepared.cancel(),
     );

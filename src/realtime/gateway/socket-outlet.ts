@@ -1,16 +1,23 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CLOSE } from '../../core/websocket/close-codes.js';
-import type { OutFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import { Outlet } from '../hub/outlet.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 
 /** How long a peer that takes nothing may take to answer the close frame that waits behind everything else. */
 const CUT_AFTER_MS = 5_000;
 
-/** A WebSocket as outlet. */
+/**
+ * A WebSocket as outlet. Frames go to the socket below it as they are, because `WebSocket.send` would put a header before them for
+ * every reader anew. Whole frames in between those of `ws` are in order, as nothing is compressed: `ws` writes each of its own in one
+ * turn, too.
+ */
 export class SocketOutlet extends Outlet {
   constructor(
     private readonly socket: WebSocket,
+    /** What the WebSocket was made of. */
+    private readonly wire: Writable,
     limits: RealtimeLimits,
   ) {
     super(limits);
@@ -18,7 +25,7 @@ export class SocketOutlet extends Outlet {
   }
 
   get buffered(): number {
-    return this.socket.bufferedAmount;
+    return this.wire.writableLength;
   }
 
   /** Says why and ends the connection; it is cut where the peer does not answer in time. */
@@ -30,7 +37,7 @@ export class SocketOutlet extends Outlet {
   }
 
   protected transmit(frame: OutFrame, taken: () => void): void {
-    this.socket.send(frame.text, taken);
+    if (this.socket.readyState === this.socket.OPEN) this.wire.write(frame.webSocket, taken);
   }
 
   protected closeSlow(): void {

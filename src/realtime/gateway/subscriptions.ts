@@ -75,10 +75,15 @@ export class Subscriptions {
           const name = this.newId();
           const targets = [sessionTarget(given), sessionTarget(sessionId)];
           const subscription = this.add({ id: name, targets, sight, close: () => this.readers.leave(name) });
-          const start = () => this.readers.start(prepared, name, { onEnd: () => this.all.delete(name) });
+          this.readers.reserve(sessionId, name, { onEnd: () => this.all.delete(name) });
           return {
             data: { subscription: name, sessionId },
-            afterwards: () => this.begin(subscription, start, () => prepared.cancel()),
+            afterwards: () =>
+              this.begin(
+                subscription,
+                () => this.readers.start(prepared),
+                () => prepared.cancel(),
+              ),
           };
         },
         (prepared) => prepared.cancel(),

@@ -1,7 +1,7 @@
 import { formatCursor } from '../../events/cursor.js';
 import type { StoredEvent } from '../../events/event-log.types.js';
-import { wireEvent } from '../../events/wire-event.js';
-import type { OutFrame } from '../frames.types.js';
+import { wireHead } from '../../events/wire-event.js';
+import { OutFrame } from '../out-frame.js';
 
 /** An event with its text on the wire, made once. */
 export interface WireEvent {
@@ -10,13 +10,6 @@ export interface WireEvent {
   readonly type: string;
   readonly text: string;
   readonly bytes: number;
-}
-
-/** Some events of one session that follow each other; `last` is how far this frame brings a reader. */
-export interface EventsFrame extends OutFrame {
-  readonly prev: number;
-  readonly last: number;
-  readonly events: readonly WireEvent[];
 }
 
 export interface LogName {
@@ -33,8 +26,25 @@ interface FrameBounds {
 const ENVELOPE_BYTES = 256;
 
 export function toWire(event: StoredEvent): WireEvent {
-  const text = wireEvent(event);
-  return { seq: event.seq, id: event.id, type: event.type, text, bytes: Buffer.byteLength(text) };
+  const head = wireHead(event);
+  const payload = event.payload ?? 'null';
+  const bytes = Buffer.byteLength(head) + Buffer.byteLength(payload) + 1;
+  return { seq: event.seq, id: event.id, type: event.type, text: `${head}${payload}}`, bytes };
+}
+
+/** Some events of one session that follow each other. Its parts are put together as text: payloads are never parsed on their way. */
+export class EventsFrame extends OutFrame {
+  constructor(
+    { sessionId, epoch }: LogName,
+    readonly prev: number,
+    /** How far this frame brings a reader. */
+    readonly last: number,
+    readonly events: readonly WireEvent[],
+  ) {
+    const cursor = formatCursor(epoch, last);
+    const head = `{"type":"events","sessionId":${JSON.stringify(sessionId)},"prev":${prev},"cursor":"${cursor}","events":[`;
+    super('events', () => `${head}${events.map(({ text }) => text).join(',')}]}`, cursor);
+  }
 }
 
 /** Frames of at most `frameEvents` events or `frameBytes` bytes, at least one event each. */
@@ -54,16 +64,9 @@ export function framesOf(log: LogName, prev: number, events: readonly WireEvent[
     }
     const part = events.slice(at, end);
     const last = part.at(-1)?.seq ?? from;
-    frames.push(eventsFrame(log, from, last, part));
+    frames.push(new EventsFrame(log, from, last, part));
     from = last;
     at = end;
   }
   return frames;
-}
-
-/** One frame. Its parts are put together as text: payloads are never parsed on their way. */
-export function eventsFrame({ sessionId, epoch }: LogName, prev: number, last: number, events: readonly WireEvent[]): EventsFrame {
-  const cursor = formatCursor(epoch, last);
-  const head = `{"type":"events","sessionId":${JSON.stringify(sessionId)},"prev":${prev},"cursor":"${cursor}","events":[`;
-  return { type: 'events', text: `${head}${events.map(({ text }) => text).join(',')}]}`, cursor, prev, last, events };
 }

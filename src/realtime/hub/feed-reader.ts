@@ -1,6 +1,7 @@
 import type { DomainEvent } from '../../core/event-bus/domain-event.types.js';
 import { formatCursor } from '../../events/cursor.js';
-import { type OutFrame, outFrame } from '../frames.types.js';
+import { outFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import type { FeedFollower } from './feed-follower.service.js';
 import type { Outlet } from './outlet.js';
 
@@ -75,5 +76,5 @@ export class FeedReader {
 
 function feedFrame(epoch: string, prev: number, { data, ...event }: DomainEvent): OutFrame {
   const cursor = formatCursor(epoch, event.position);
-  return { ...outFrame({ type: 'feed', prev, ...event, data: { ...data }, cursor }), cursor };
+  return outFrame({ type: 'feed', prev, ...event, data: { ...data }, cursor }, cursor);
 }

@@ -1,23 +1,10 @@
 import fc from 'fast-check';
 import { eventually } from '../../../test/support/eventually.js';
-import { RealtimeLimits } from '../realtime-limits.js';
-import { EPOCH, FakeLog, SESSION } from '../testing/fake-log.js';
-import { FakeOutlet } from '../testing/fake-outlet.js';
+import { EPOCH } from '../testing/fake-log.js';
+import { stage } from '../testing/stage.js';
 import { FeedReader } from './feed-reader.js';
-import { SessionReader } from './session-reader.js';
-import { SessionTopic } from './session-topic.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-function setUp(limits: Partial<RealtimeLimits> = {}) {
-  const bounds = Object.assign(new RealtimeLimits(), limits);
-  const log = new FakeLog();
-  const topic = new SessionTopic({ sessionId: SESSION, epoch: EPOCH }, bounds, () => undefined);
-  const outlet = new FakeOutlet(bounds);
-  const reader = new SessionReader(topic, log, outlet, { after: 0, deltas: true, onEnd: () => undefined, onFailure: () => undefined });
-  const sent = () => outlet.frames.flatMap(({ type, events }) => (type === 'events' ? events : [])).map(({ seq }) => seq as number);
-  return { log, topic, outlet, reader, sent };
-}
 
 describe('Outlet', () => {
   it('lets a reader send nothing while it is held, and everything in order afterwards', async () => {
@@ -25,13 +12,13 @@ describe('Outlet', () => {
       fc.asyncProperty(
         fc.array(fc.constantFrom('hear', 'lose', 'delta', 'hold', 'letGo', 'blink', 'turn'), { maxLength: 60 }),
         async (steps) => {
-          const { log, topic, outlet, reader, sent } = setUp({ pageEvents: 4, tailEvents: 3 });
+          const { log, topic, outlet, reader, start, sent, delta } = stage({ limits: { pageEvents: 4, tailEvents: 3 } });
           log.commit(5);
-          reader.start([]);
+          start();
           for (const step of steps) {
             if (step === 'hear') topic.hear(log.commit(2));
             if (step === 'lose') log.commit(1);
-            if (step === 'delta') topic.hearDelta({ sessionId: SESSION, turn: 1, blockId: 'b', kind: 'message', offset: 0, text: 'x' });
+            if (step === 'delta') delta(0, 'x');
             if (step === 'hold') outlet.hold();
             if (step === 'letGo') outlet.letGo();
             if (step === 'blink') {
@@ -55,7 +42,7 @@ describe('Outlet', () => {
   });
 
   it('lets a reader of the feed send nothing while it is held', async () => {
-    const { outlet } = setUp();
+    const { outlet } = stage();
     const events = Array.from({ length: 20 }, (_, at): any => ({ position: at + 1, name: 'session.updated', data: {} }));
     const follower: any = { listen: async () => () => undefined, readAfter: async (position: number) => events.slice(position) };
     outlet.hold();
@@ -80,9 +67,9 @@ describe('Outlet', () => {
 
   it('keeps an end back while it is held, and for ever from a reader that is closed meanwhile', async () => {
     for (const isClosed of [false, true]) {
-      const { log, topic, outlet, reader } = setUp();
+      const { log, topic, outlet, reader, start } = stage();
       log.commit(1);
-      reader.start([]);
+      start();
       await eventually(() => outlet.types().includes('caught_up'));
       outlet.hold();
       topic.markEnded(1, 'stopped');
@@ -97,7 +84,7 @@ describe('Outlet', () => {
   });
 
   it('lets nobody wait for what is closed', async () => {
-    const { outlet } = setUp();
+    const { outlet } = stage();
     outlet.hold();
     const waiting = outlet.drained();
     outlet.closed();

@@ -1,10 +1,12 @@
 import { Turns } from '../../core/database/turns.js';
-import { type OutFrame, outFrame } from '../frames.types.js';
+import { outFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 
 /**
  * Where the frames of one connection go: a WebSocket or an SSE response. Bounded: who sends more than a few frames asks
- * {@link isCongested} first and waits for {@link drained}; a connection that takes nothing for `stallMs` meanwhile is closed.
+ * {@link isCongested} first and waits for {@link drained}. A connection for which something waits and that takes nothing of it for
+ * `stallMs` is closed.
  * While it is held nobody may know whether its reader may still see what would be sent: streams wait as if it were congested, and
  * look at {@link isHeld} in the turn in which they send.
  */
@@ -13,8 +15,9 @@ export abstract class Outlet {
   isHeld = false;
   /** Pages of the log are read for one reader of the connection at a time. */
   readonly turns = new Turns();
-  /** Counts what the peer took while more was waiting. */
-  progress = 0;
+  /** Something waits for the peer to take it. */
+  isQueued = false;
+  private tookAt = 0;
   private isNotedSlow = false;
   private readonly waiting = new Set<() => void>();
   private readonly closers = new Set<() => void>();
@@ -48,7 +51,12 @@ export abstract class Outlet {
   }
 
   send(frame: OutFrame): void {
-    if (!this.isClosed) this.transmit(frame, this.taken);
+    if (this.isClosed) return;
+    this.transmit(frame, this.taken);
+    if (this.isQueued || this.buffered === 0) return;
+    this.isQueued = true;
+    this.tookAt = performance.now();
+    this.stall ??= this.watchStall(this.limits.stallMs);
   }
 
   /** Tells the reader once that it fell behind; again only after it had caught up. */
@@ -64,7 +72,6 @@ export abstract class Outlet {
       this.isNotedSlow = false;
       return;
     }
-    if (this.isSlow) this.watchStall();
     await new Promise<void>((resolve) => this.waiting.add(resolve));
   }
 
@@ -86,10 +93,11 @@ export abstract class Outlet {
   }
 
   private readonly taken = (): void => {
-    if (this.waiting.size === 0) return;
-    this.progress += 1;
-    if (this.buffered > this.limits.liveBytes / 2) return this.watchStall();
-    clearTimeout(this.stall);
+    if (!this.isQueued) return;
+    this.tookAt = performance.now();
+    const { buffered } = this;
+    this.isQueued = buffered > 0;
+    if (this.waiting.size === 0 || buffered > this.limits.liveBytes / 2) return;
     this.isNotedSlow = false;
     if (!this.isHeld) this.release();
   };
@@ -100,8 +108,14 @@ export abstract class Outlet {
     waiting.forEach((resolve) => resolve());
   }
 
-  private watchStall(): void {
-    clearTimeout(this.stall);
-    this.stall = setTimeout(() => this.closeSlow(), this.limits.stallMs).unref();
+  /** One timer, however often something is taken: it looks when that was. */
+  private watchStall(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.stall = undefined;
+      if (this.isClosed || !this.isQueued) return;
+      const left = this.limits.stallMs - (performance.now() - this.tookAt);
+      if (left <= 0) this.closeSlow();
+      else this.stall = this.watchStall(left);
+    }, ms).unref();
   }
 }

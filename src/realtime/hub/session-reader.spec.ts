@@ -1,54 +1,19 @@
 import fc from 'fast-check';
 import { eventually } from '../../../test/support/eventually.js';
-import { RealtimeLimits } from '../realtime-limits.js';
-import { EPOCH, FakeLog, SESSION } from '../testing/fake-log.js';
+import { EPOCH, SESSION } from '../testing/fake-log.js';
 import { FakeOutlet } from '../testing/fake-outlet.js';
-import { SessionReader } from './session-reader.js';
-import { SessionTopic } from './session-topic.js';
-
-const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
-
-function setUp({ after = 0, limits = {}, types }: { after?: number; limits?: Partial<RealtimeLimits>; types?: string[] } = {}) {
-  const bounds = Object.assign(new RealtimeLimits(), limits);
-  const log = new FakeLog();
-  const topic = new SessionTopic({ sessionId: SESSION, epoch: EPOCH }, bounds, () => undefined);
-  const outlet = new FakeOutlet(bounds);
-  const ends = { ended: 0, failures: [] as unknown[] };
-  const reader = new SessionReader(topic, log, outlet, {
-    after,
-    deltas: true,
-    ...(types ? { types: new Set(types) } : {}),
-    onEnd: () => void ends.ended++,
-    onFailure: (error) => void ends.failures.push(error),
-  });
-  const sent = () => outlet.frames.flatMap(({ type, events }) => (type === 'events' ? events : [])).map(({ seq }) => seq as number);
-  const isChained = () => {
-    let last = after;
-    return outlet.frames
-      .filter(({ type }) => type === 'events')
-      .every(({ prev, cursor }) => {
-        const follows = prev === last;
-        last = Number(cursor.split('.')[1]);
-        return follows;
-      });
-  };
-  const live = () => eventually(() => outlet.types().includes('caught_up'));
-  const delta = (offset: number, text: string, blockId = 'b') =>
-    topic.hearDelta({ sessionId: SESSION, turn: 1, blockId, kind: 'message', offset, text });
-  const openText = (text: string, blockId = 'b') => (log.open = [{ sessionId: SESSION, turn: 1, blockId, kind: 'message', text }]);
-  return { log, topic, outlet, reader, ends, sent, isChained, live, delta, openText };
-}
+import { stage, upTo } from '../testing/stage.js';
 
 describe('SessionReader', () => {
   it('reads the log, goes live, and splices what it heard meanwhile', async () => {
-    const { log, topic, reader, sent, isChained, live } = setUp({ limits: { pageEvents: 10 } });
+    const { log, topic, sent, isChained, live, start } = stage({ limits: { pageEvents: 10 } });
     log.commit(250);
     let rounds = 0;
     log.duringRead = () => {
       // A writer that is always one ahead of the reader: only what was heard can close the gap.
       if (rounds++ < 50) topic.hear(log.commit(3));
     };
-    reader.start([]);
+    start();
     await live();
     topic.hear(log.commit(1));
     await eventually(() => sent().length === log.events.length);
@@ -58,10 +23,10 @@ describe('SessionReader', () => {
   });
 
   it('drops what it has read before it was announced, in whole and in part', async () => {
-    const { log, topic, reader, sent, isChained, live } = setUp();
+    const { log, topic, sent, isChained, live, start } = stage();
     log.commit(5);
     const late = log.commit(5);
-    reader.start([]);
+    start();
     await live();
     topic.hear(late);
     const { events, ...rest } = log.commit(3);
@@ -72,9 +37,9 @@ describe('SessionReader', () => {
   });
 
   it('is not set back by an announcement of less than it has read', async () => {
-    const { log, topic, reader, sent, isChained, live } = setUp();
+    const { log, topic, sent, isChained, live, start } = stage();
     const parts = [log.commit(3), log.commit(3), log.commit(3)];
-    reader.start([]);
+    start();
     await live();
     for (const part of parts) {
       topic.hear(part);
@@ -87,7 +52,7 @@ describe('SessionReader', () => {
   });
 
   it('does not go live over a hole in what was heard', async () => {
-    const { log, topic, reader, sent, isChained } = setUp();
+    const { log, topic, sent, isChained, start } = stage();
     log.commit(5);
     let rounds = 0;
     log.duringRead = () => {
@@ -96,7 +61,7 @@ describe('SessionReader', () => {
       log.commit(3);
       topic.hear(log.commit(2));
     };
-    reader.start([]);
+    start();
     await eventually(() => sent().at(-1) === 12);
     expect(sent()).toEqual(upTo(12));
     expect(isChained()).toBe(true);
@@ -104,9 +69,9 @@ describe('SessionReader', () => {
   });
 
   it('reads the log where an announcement was lost or came out of order', async () => {
-    const { log, topic, reader, sent, isChained, live } = setUp({ after: 2 });
+    const { log, topic, sent, isChained, live, start } = stage({ after: 2 });
     log.commit(4);
-    reader.start([]);
+    start();
     await live();
     topic.hear(log.commit(1));
     log.commit(3);
@@ -134,9 +99,11 @@ describe('SessionReader', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), fc.integer({ min: 0, max: 30 }), async (steps, before) => {
-        const { log, topic, outlet, reader, sent, isChained } = setUp({ limits: { liveBytes: 4_000, tailEvents: 40, coalesceMs: 1 } });
+        const { log, topic, outlet, reader, sent, isChained, start } = stage({
+          limits: { liveBytes: 4_000, tailEvents: 40, coalesceMs: 1 },
+        });
         log.commit(before);
-        reader.start([]);
+        start();
         const later: Parameters<typeof topic.hear>[0][] = [];
         for (const { kind, count, fate } of steps) {
           if (kind === 'commit') {
@@ -165,8 +132,8 @@ describe('SessionReader', () => {
   });
 
   it('falls back to the log when its connection is slow, says so once, and gets no deltas meanwhile', async () => {
-    const { log, topic, outlet, reader, sent, isChained, live, delta, openText } = setUp({ limits: { liveBytes: 5_000 } });
-    reader.start([]);
+    const { log, topic, outlet, sent, isChained, live, delta, openText, start } = stage({ limits: { liveBytes: 5_000 } });
+    start();
     await live();
     outlet.isTaking = false;
     for (let round = 0; round < 20; round++) {
@@ -190,8 +157,8 @@ describe('SessionReader', () => {
   });
 
   it('closes a connection that takes nothing', async () => {
-    const { log, topic, outlet, reader, live } = setUp({ limits: { liveBytes: 1_000, stallMs: 30 } });
-    reader.start([]);
+    const { log, topic, outlet, live, start } = stage({ limits: { liveBytes: 1_000, stallMs: 30 } });
+    start();
     await live();
     outlet.isTaking = false;
     topic.hear(log.commit(50));
@@ -201,72 +168,11 @@ describe('SessionReader', () => {
     await eventually(() => outlet.isClosedAsSlow);
   });
 
-  it('goes on with deltas exactly behind the text of the snapshot', async () => {
-    const { topic, outlet, reader, live, delta, openText } = setUp();
-    reader.start([{ sessionId: SESSION, turn: 1, blockId: 'b', kind: 'message', text: 'Hello' }]);
-    delta(0, 'Hello');
-    openText('Hello, wor');
-    delta(5, ', wor');
-    await live();
-    delta(10, 'ld');
-    openText('Hello, world');
-    topic.flush();
-    const text = outlet.frames
-      .filter(({ type }) => type === 'delta')
-      .reduce((sum, { offset, text }) => {
-        expect(offset).toBe(sum.length);
-        return sum + text;
-      }, 'Hello');
-    expect(text).toBe('Hello, world');
-  });
-
-  it('sends no delta behind the message that holds its text, also where the log knows it before the announcement', async () => {
-    const { log, topic, outlet, reader, live, delta, openText } = setUp();
-    openText('Hello');
-    const committed = log.commit(1, { changes: { id: 'b', type: 'message', payload: '{"role":"assistant","content":[],"blockId":"b"}' } });
-    reader.start(log.open);
-    await live();
-    delta(0, 'Hello');
-    topic.hear(committed);
-    log.open = [];
-    topic.flush();
-    expect(outlet.types()).toEqual(['events', 'caught_up']);
-  });
-
-  it('sends no delta behind its message where both were heard in the moment in which it goes live', async () => {
-    const { log, topic, outlet, reader, live, delta } = setUp();
-    let rounds = 0;
-    log.duringRead = () => {
-      if (rounds++ > 0) return;
-      delta(0, 'Hello');
-      topic.hear(log.commit(1, { changes: { id: 'b', type: 'message' } }));
-    };
-    reader.start([]);
-    await live();
-    topic.flush();
-    expect(outlet.types()).toEqual(['events', 'caught_up']);
-  });
-
-  it('joins pieces of a burst and keeps them before the message', async () => {
-    const { log, topic, outlet, reader, live, delta } = setUp();
-    reader.start([]);
-    await live();
-    delta(0, 'a');
-    delta(1, 'b');
-    delta(2, 'c');
-    topic.hear(log.commit(1, { changes: { id: 'b', type: 'message' } }));
-    topic.flush();
-    expect(outlet.frames.slice(1)).toMatchObject([
-      { type: 'delta', offset: 0, text: 'abc' },
-      { type: 'events', prev: 0 },
-    ]);
-  });
-
   it('keeps prev on what was sent where it sends only some types', async () => {
-    const { log, topic, outlet, reader, live } = setUp({ types: ['status'] });
+    const { log, topic, outlet, live, start } = stage({ types: ['status'] });
     log.commit(1, { changes: { type: 'status' } });
     log.commit(5);
-    reader.start([]);
+    start();
     await live();
     topic.hear(log.commit(5));
     topic.hear(log.commit(1, { changes: { type: 'status' } }));
@@ -280,50 +186,104 @@ describe('SessionReader', () => {
 
   it('ends behind the last event, live or behind, and when the log is deleted', async () => {
     const status = { type: 'status', payload: '{"from":"running","to":"failed"}' };
-    const live = setUp();
-    live.reader.start([]);
+    const live = stage();
+    live.start();
     await live.live();
     live.topic.hear(live.log.commit(1, { changes: status, ended: true }));
     live.topic.flush();
     expect(live.outlet.frames.at(-1)).toEqual({ type: 'end', sessionId: SESSION, cursor: `${EPOCH}.1`, status: 'failed' });
     expect(live.ends.ended).toBe(1);
 
-    const behind = setUp();
+    const behind = stage();
     behind.log.commit(300);
     behind.topic.markEnded(300, 'stopped');
-    behind.reader.start([]);
+    behind.start();
     await eventually(() => behind.ends.ended === 1);
     expect(behind.outlet.types().slice(-2)).toEqual(['caught_up', 'end']);
     expect(behind.sent()).toEqual(upTo(300));
 
-    const gone = setUp();
+    const gone = stage();
+    gone.log.commit(1);
     gone.log.isGone = true;
-    gone.reader.start([]);
+    gone.start();
     await eventually(() => gone.ends.ended === 1);
     expect(gone.outlet.frames.at(-1)).toMatchObject({ type: 'end', status: 'deleted' });
   });
 
-  it('asks for a new beginning when the log is numbered anew, and reports a log that can not be read', async () => {
-    const anew = setUp();
-    anew.reader.start([]);
-    await anew.live();
-    anew.topic.hear({ ...anew.log.commit(1), epoch: 'ffffffff' });
-    expect(anew.outlet.frames.at(-1)).toMatchObject({ type: 'resync_required', sessionId: SESSION });
-    expect(anew.ends.ended).toBe(1);
+  it('asks for a new beginning when the log is numbered anew, live or behind', async () => {
+    const { log, topic, outlet, ends, start, live, join } = stage();
+    log.commit(3);
+    start();
+    await live();
+    const behind = new FakeOutlet();
+    const slow = join(behind);
+    behind.hold();
+    slow.start([]);
+    topic.hear({ ...log.commit(1), epoch: 'ffffffff' });
+    for (const { frames } of [outlet, behind])
+      expect(frames.at(-1)).toEqual({ type: 'resync_required', sessionId: SESSION, reason: expect.any(String), earliest: 'ffffffff.0' });
+    expect(ends.ended).toBe(2);
 
-    const broken = setUp();
+    const later = stage();
+    later.log.commit(3);
+    later.log.trim(1);
+    later.log.epoch = 'eeeeeeee';
+    later.start();
+    await eventually(() => later.ends.ended === 1);
+    expect(later.outlet.frames).toMatchObject([{ type: 'resync_required', earliest: 'eeeeeeee.1' }]);
+  });
+
+  it('asks for a new beginning when what follows was trimmed meanwhile, and for nothing where it has that already', async () => {
+    const { log, outlet, ends, sent, start } = stage({ limits: { pageEvents: 10 } });
+    log.commit(100);
+    log.duringRead = () => log.reads === 5 && log.trim(60);
+    start();
+    await eventually(() => ends.ended === 1);
+    expect(outlet.frames.at(-1)).toMatchObject({ type: 'resync_required', earliest: `${EPOCH}.60` });
+    expect(sent().length).toBeLessThan(60);
+    expect(outlet.types()).not.toContain('caught_up');
+
+    const beyond = stage({ after: 65, limits: { pageEvents: 10 } });
+    beyond.log.commit(100);
+    beyond.log.trim(63);
+    beyond.start();
+    await beyond.live();
+    expect(beyond.sent()).toEqual(upTo(100, 66));
+  });
+
+  it('tries again while the log can not be read, then reports it; a hole in it is never passed over', async () => {
+    const healed = stage({ limits: { retryMs: 1 } });
+    healed.log.commit(3);
+    healed.log.duringRead = () => {
+      if (healed.log.reads < 4) throw new Error('the database is restarting');
+    };
+    healed.start();
+    await healed.live();
+    expect([healed.sent(), healed.ends.failures]).toEqual([upTo(3), []]);
+
+    const broken = stage({ limits: { retryMs: 1, retries: 3 } });
+    broken.log.commit(1);
     broken.log.duringRead = () => {
       throw new Error('the disk is gone');
     };
-    broken.reader.start([]);
+    broken.start();
     await eventually(() => broken.ends.failures.length === 1);
+    expect(broken.log.reads).toBe(4);
+
+    const holed = stage({ limits: { retryMs: 1, retries: 1 } });
+    holed.log.commit(20);
+    holed.log.events = holed.log.events.filter(({ seq }) => seq !== 15);
+    holed.start();
+    await eventually(() => holed.ends.failures.length === 1);
+    expect(holed.ends.failures).toEqual([expect.objectContaining({ message: expect.stringContaining('hole') })]);
+    expect(holed.outlet.types()).not.toContain('caught_up');
   });
 
   it('gives all live readers the same text', async () => {
-    const { log, topic, outlet, reader, live } = setUp();
+    const { log, topic, outlet, live, start, join } = stage();
     const other = new FakeOutlet();
-    const second = new SessionReader(topic, log, other, { after: 0, deltas: true, onEnd: () => undefined, onFailure: () => undefined });
-    reader.start([]);
+    const second = join(other);
+    start();
     second.start([]);
     await live();
     await eventually(() => other.types().includes('caught_up'));

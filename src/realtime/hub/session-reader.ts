@@ -1,17 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DomainError } from '../../core/errors/domain.error.js';
 import { formatCursor } from '../../events/cursor.js';
-import type { OpenBlock, StoredEvent } from '../../events/event-log.types.js';
+import type { OpenBlock } from '../../events/event-log.types.js';
 import { LogNotFoundError } from '../../events/events.errors.js';
 import { outFrame } from '../frames.types.js';
-import { type EventsFrame, eventsFrame, framesOf, toWire, type WireEvent } from './event-frames.js';
+import { EventsFrame, framesOf } from './event-frames.js';
+import { OpenTexts } from './open-texts.js';
 import type { Outlet } from './outlet.js';
-import { deltaFrame, type DeltaFrame, type EndStatus, type LiveReader, type SessionTopic } from './session-topic.js';
-
-/** Where a reader finds what it did not hear. */
-export interface ReadableLog {
-  /** Events with `after < seq`, in order. @throws LogNotFoundError where the log is gone and nothing was found */
-  read(after: number, limit: number): Promise<StoredEvent[]>;
-  openBlocks(): readonly OpenBlock[];
-}
+import type { DeltaFrame, EndStatus, SessionTopic, TopicReader } from './session-topic.js';
 
 export interface ReaderOptions {
   readonly after: number;
@@ -25,39 +21,32 @@ export interface ReaderOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-const FIRST_PAGE = 100;
-/** Before the log is asked again for something heard of that it does not give yet. */
-const RETRY_MS = 20;
-
 /**
  * One reader of one session's log: no gap, no duplicate, no reorder. Behind, it reads pages of the log; as soon as what it has
  * meets what the topic has heard it goes live, in one synchronous step. Every frame is checked against the last one sent.
  */
-export class SessionReader implements LiveReader {
+export class SessionReader implements TopicReader {
   private state: 'behind' | 'live' | 'closed' = 'behind';
   /** The last number looked at; the same as the last one sent where there is no filter. */
   private last: number;
   private lastSent: number;
-  private pageSize = FIRST_PAGE;
-  /** Open blocks by id: how much of its text the reader has. */
-  private readonly texts = new Map<string, number>();
-  /** Open blocks that the reader has as events already, read from the log before they were announced. */
-  private readonly stored = new Set<string>();
+  private readonly texts: OpenTexts | undefined;
 
   constructor(
     private readonly topic: SessionTopic,
-    private readonly log: ReadableLog,
     private readonly outlet: Outlet,
     private readonly options: ReaderOptions,
   ) {
     this.last = options.after;
     this.lastSent = options.after;
+    if (options.deltas) this.texts = new OpenTexts(topic.source, outlet);
     topic.acquire();
+    topic.all.add(this);
   }
 
   /** Begins; the reader has the text of `open` already. */
   start(open: readonly OpenBlock[]): void {
-    for (const { blockId, text } of open) this.texts.set(blockId, text.length);
+    this.texts?.begin(open);
     void this.catchUp();
   }
 
@@ -65,21 +54,13 @@ export class SessionReader implements LiveReader {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.topic.readers.delete(this);
+    this.topic.all.delete(this);
     this.topic.release();
   }
 
-  /** Where it stands, for whoever found out that there is more. */
-  get isLiveAt(): number | undefined {
-    return this.state === 'live' ? this.last : undefined;
-  }
-
-  /** Something was missed: reads the log from where it is. */
-  fallBehind(): void {
-    if (this.state !== 'live') return;
-    this.state = 'behind';
-    this.topic.readers.delete(this);
-    this.outlet.noteSlow();
-    void this.catchUp();
+  /** There is more up to `lastSeq`, and it was not heard: reads the log from where it is. */
+  catchUpTo(lastSeq: number): void {
+    if (this.last < lastSeq) this.fallBehind();
   }
 
   takeEvents(frame: EventsFrame): void {
@@ -89,14 +70,9 @@ export class SessionReader implements LiveReader {
   }
 
   takeDelta(frame: DeltaFrame): void {
-    if (this.state !== 'live' || !this.options.deltas) return;
-    const { blockId, offset, text } = frame.delta;
-    const known = this.texts.get(blockId) ?? 0;
-    if (offset + text.length <= known || this.stored.has(blockId)) return;
+    if (this.state !== 'live' || !this.texts?.isNew(frame)) return;
     if (this.outlet.isCongested) return this.fallBehind();
-    if (offset > known) return this.sendOpenText();
-    this.outlet.send(offset === known ? frame : deltaFrame({ ...frame.delta, offset: known, text: text.slice(known - offset) }));
-    this.texts.set(blockId, offset + text.length);
+    this.texts.send(frame);
   }
 
   takeEnd(): void {
@@ -107,19 +83,16 @@ export class SessionReader implements LiveReader {
     if (this.state === 'live' || end.status === 'deleted') this.finish(end.status);
   }
 
-  takeNewEpoch(): void {
-    if (this.state === 'closed') return;
-    const { sessionId } = this.topic.log;
-    this.outlet.send(
-      outFrame({
-        type: 'resync_required',
-        sessionId,
-        reason: 'the log was numbered anew',
-        earliest: formatCursor(this.topic.log.epoch, 0),
-      }),
-    );
-    this.close();
-    this.options.onEnd();
+  takeNewEpoch(earliest: string): void {
+    this.resync('the log was numbered anew', earliest);
+  }
+
+  private fallBehind(): void {
+    if (this.state !== 'live') return;
+    this.state = 'behind';
+    this.topic.readers.delete(this);
+    this.outlet.noteSlow();
+    void this.catchUp();
   }
 
   private finish(status: EndStatus): void {
@@ -128,94 +101,101 @@ export class SessionReader implements LiveReader {
     this.options.onEnd();
   }
 
+  private resync(reason: string, earliest: string): void {
+    if (this.state === 'closed') return;
+    this.outlet.send(outFrame({ type: 'resync_required', sessionId: this.topic.log.sessionId, reason, earliest }));
+    this.close();
+    this.options.onEnd();
+  }
+
   private async catchUp(): Promise<void> {
-    try {
-      for (;;) {
+    for (let failures = 0; this.isBehind();) {
+      try {
         const from = this.last;
-        const isAtEnd = await this.outlet.turns.take(() => this.readPage());
-        if (this.state !== 'behind' || (isAtEnd && this.join())) return;
-        if (isAtEnd && this.last === from) await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+        await this.outlet.turns.take(() => this.readPage());
+        failures = 0;
+        if (!this.isBehind() || this.join()) return;
+        if (this.last === from) await sleep(this.topic.limits.rereadMs, undefined, { ref: false });
+      } catch (error) {
+        while (this.outlet.isHeld) await this.outlet.drained();
+        if (!this.isBehind()) return;
+        if (error instanceof LogNotFoundError) return this.finish('deleted');
+        if (isLasting(error) || failures++ === this.topic.limits.retries) {
+          this.close();
+          return this.options.onFailure(error);
+        }
+        await sleep(this.topic.limits.retryMs, undefined, { ref: false });
       }
-    } catch (error) {
-      while (this.outlet.isHeld) await this.outlet.drained();
-      if (this.state === 'closed') return;
-      if (error instanceof LogNotFoundError) return this.finish('deleted');
-      this.close();
-      this.options.onFailure(error);
     }
   }
 
-  /** Sends one page of the log; true where the log had no more when it was read. */
-  private async readPage(): Promise<boolean> {
+  private isBehind(): boolean {
+    return this.state === 'behind';
+  }
+
+  /** Sends what the next page of the log has, where it has more. */
+  private async readPage(): Promise<void> {
     await this.outlet.drained();
-    if (this.state !== 'behind') return false;
-    const limit = this.pageSize;
-    const page = (await this.log.read(this.last, limit)).map(toWire);
-    for (const frame of framesOf(this.topic.log, this.last, page, this.topic.limits)) {
+    const { pages, known } = this.topic;
+    if (!this.isBehind() || known <= this.last) return;
+    const page = await pages.behind(this.last, known);
+    if (page.hasHoles || page.last <= this.last) await this.assertKept();
+    for (const frame of page.frames) {
+      if (frame.last <= this.last) continue;
       do await this.outlet.drained();
       while (this.outlet.isHeld);
-      if (this.state !== 'behind') return false;
+      if (!this.isBehind()) return;
+      if (!isWhole(frame, this.last)) throw new Error(`The log of ${this.topic.log.sessionId} has a hole behind ${this.last}.`);
       this.sendEvents(frame);
     }
-    const bytes = page.reduce((sum, each) => sum + each.bytes, 0);
-    const { pageBytes, pageEvents } = this.topic.limits;
-    if (page.length === limit) this.pageSize = Math.max(1, Math.min(pageEvents, Math.floor((pageBytes * limit) / Math.max(1, bytes))));
-    return page.length < limit;
+  }
+
+  /** What follows may be no longer kept: then this reader begins anew. @throws LogNotFoundError */
+  private async assertKept(): Promise<void> {
+    const { epoch, earliestSeq } = await this.topic.source.head();
+    while (this.outlet.isHeld) await this.outlet.drained();
+    const earliest = formatCursor(epoch, earliestSeq - 1);
+    if (epoch !== this.topic.log.epoch) this.takeNewEpoch(earliest);
+    else if (this.last + 1 < earliestSeq) this.resync('the events behind it are no longer kept', earliest);
   }
 
   /** Goes live, where what was read meets what was heard. Synchronous: nothing can be heard in between. */
   private join(): boolean {
     if (this.outlet.isCongested) return false;
     this.topic.flush();
-    if (this.state !== 'behind') return true;
+    if (!this.isBehind()) return true;
     const missing = this.topic.heardAfter(this.last);
-    if (!missing) return false;
+    if (!missing || this.last + missing.length < this.topic.known) return false;
     for (const frame of framesOf(this.topic.log, this.last, missing, this.topic.limits)) this.sendEvents(frame);
     this.state = 'live';
     this.topic.readers.add(this);
     this.outlet.send(outFrame({ type: 'caught_up', sessionId: this.topic.log.sessionId, cursor: this.cursor() }));
-    if (this.options.deltas) this.sendOpenText();
+    this.texts?.sendRest();
     this.options.onCaughtUp?.();
     this.takeEnd();
     return true;
   }
 
-  /** Sends what of a frame is new to this reader: the shared text where that is all of it. */
+  /** Sends what of a frame is new to this reader: the shared frame where that is all of it. */
   private sendEvents(frame: EventsFrame): void {
     const { types } = this.options;
     const isNew = frame.prev === this.last;
     const events = isNew && !types ? frame.events : frame.events.filter(({ seq, type }) => seq > this.last && (!types || types.has(type)));
     this.last = frame.last;
-    this.noteStored(frame.events);
+    this.texts?.noteStored(frame.events, this.isBehind());
     if (events.length === 0) return;
-    this.outlet.send(isNew && !types ? frame : eventsFrame(this.topic.log, this.lastSent, frame.last, events));
+    this.outlet.send(isNew && !types ? frame : new EventsFrame(this.topic.log, this.lastSent, frame.last, events));
     this.lastSent = frame.last;
-  }
-
-  /** A block's text is stored as the event with its id: no delta of it may follow. */
-  private noteStored(events: readonly WireEvent[]): void {
-    if (!this.options.deltas) return;
-    const open = this.state === 'behind' ? this.log.openBlocks() : [];
-    for (const { type, id } of events) {
-      if (type !== 'message' && type !== 'thought') continue;
-      this.texts.delete(id);
-      if (open.some(({ blockId }) => blockId === id)) this.stored.add(id);
-    }
-  }
-
-  /** Deltas with what the reader lacks of the open blocks. */
-  private sendOpenText(): void {
-    const open = this.log.openBlocks();
-    for (const blockId of this.stored) if (!open.some((block) => block.blockId === blockId)) this.stored.delete(blockId);
-    for (const block of open) {
-      const offset = this.texts.get(block.blockId) ?? 0;
-      if (this.stored.has(block.blockId) || block.text.length <= offset) continue;
-      this.outlet.send(deltaFrame({ ...block, offset, text: block.text.slice(offset) }));
-      this.texts.set(block.blockId, block.text.length);
-    }
   }
 
   private cursor(): string {
     return formatCursor(this.topic.log.epoch, this.last);
   }
 }
+
+/** It has every event behind `last`. */
+const isWhole = ({ prev, last: end, events }: EventsFrame, last: number): boolean =>
+  end - last === (prev < last ? events.filter(({ seq }) => seq > last) : events).length;
+
+/** Trying again does not help. */
+const isLasting = (error: unknown): boolean => error instanceof DomainError && error.kind !== 'unavailable';

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
 import { problemOf } from '../../core/errors/problem.js';
+import { newId } from '../../core/ids.js';
 import { BEGINNING, type Cursor, formatCursor } from '../../events/cursor.js';
 import { EventLog } from '../../events/event-log.service.js';
 import { ResyncRequiredError } from '../../events/events.errors.js';
@@ -14,7 +15,7 @@ import { errorFrame } from '../error-frame.js';
 import { resyncFrame } from '../resync-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
-import { type ReadableLog, SessionReader } from './session-reader.js';
+import { SessionReader } from './session-reader.js';
 import { SessionSight } from './sight.js';
 
 export interface StreamOptions {
@@ -51,7 +52,15 @@ export class SessionStreams {
   ) {}
 
   /** @throws SessionNotFoundError, ResyncRequiredError */
-  async prepare(principal: Principal, id: string, { after = BEGINNING, deltas = true, types }: StreamOptions): Promise<PreparedStream> {
+  prepare(principal: Principal, id: string, options: StreamOptions): Promise<PreparedStream> {
+    return this.hub.gate.run(() => this.look(principal, id, options));
+  }
+
+  private async look(
+    principal: Principal,
+    id: string,
+    { after = BEGINNING, deltas = true, types }: StreamOptions,
+  ): Promise<PreparedStream> {
     let view = await this.sessions.get(principal, id);
     const sessionId = view.session.id;
     // Heard from here on; what came before is in the head that is read behind it.
@@ -59,6 +68,7 @@ export class SessionStreams {
     try {
       const head = await this.log.head(sessionId);
       this.log.assertReadable(head, after);
+      topic.note(head.lastSeq);
       if (head.ended && !isEnded(view.session.status)) view = await this.sessions.get(principal, id);
       const { status } = view.session;
       if (head.ended && isEnded(status)) topic.markEnded(head.lastSeq, status);
@@ -72,9 +82,9 @@ export class SessionStreams {
             deltas,
             ...(types && types.length > 0 ? { types: new Set(types) } : {}),
             ...ends,
-            onFailure: (error: unknown) => this.fail(outlet, ends, error),
+            onFailure: (error: unknown) => this.fail(outlet, ends, { sessionId, error }),
           };
-          const reader = new SessionReader(topic, this.readable(sessionId), outlet, options);
+          const reader = new SessionReader(topic, outlet, options);
           topic.release();
           const open = this.blocks.of(sessionId);
           outlet.send(
@@ -97,21 +107,17 @@ export class SessionStreams {
     }
   }
 
-  private readable(sessionId: string): ReadableLog {
-    return {
-      openBlocks: () => this.blocks.of(sessionId),
-      read: async (after, limit) => {
-        const events = await this.log.read(sessionId, { after, limit });
-        if (events.length === 0) await this.log.head(sessionId);
-        return events;
-      },
-    };
-  }
-
-  /** The log can't be read: the reader hears why, and comes again with its cursor. */
-  private fail(outlet: Outlet, ends: StreamEnds, error: unknown): void {
-    if (!(error instanceof DomainError)) this.logger.error({ msg: 'a stream failed', err: error });
-    outlet.send(error instanceof ResyncRequiredError ? resyncFrame(error) : errorFrame(problemOf(error)));
+  /** The log can't be read: the reader hears of which, and why, and comes again with its cursor. */
+  private fail(outlet: Outlet, ends: StreamEnds, { sessionId, error }: { sessionId: string; error: unknown }): void {
+    if (error instanceof ResyncRequiredError) {
+      outlet.send(resyncFrame(error));
+      return ends.onEnd();
+    }
+    const isKnown = error instanceof DomainError;
+    const requestId = isKnown ? undefined : newId();
+    if (!isKnown) this.logger.error({ msg: 'a stream failed', err: error, requestId, sessionId });
+    const problem = problemOf(error, requestId);
+    outlet.send(errorFrame({ ...problem, context: { ...problem.context, sessionId } }));
     ends.onEnd();
   }
 }

@@ -1,15 +1,16 @@
-import { RealtimeLimits } from '../realtime-limits.js';
-import { type DeltaFrame, type LiveReader, SessionTopic } from './session-topic.js';
+import { stage } from '../testing/stage.js';
+import type { DeltaFrame, TopicReader } from './session-topic.js';
 
 describe('a session as it is heard', () => {
   it('gathers pieces of text into frames, but not into long ones, nor of two blocks', () => {
-    const topic = new SessionTopic({ sessionId: 's', epoch: '00000000' }, new RealtimeLimits(), () => undefined);
+    const { topic } = stage();
     const frames: DeltaFrame[] = [];
-    const reader: LiveReader = {
+    const reader: TopicReader = {
       takeEvents: () => undefined,
       takeDelta: (frame) => frames.push(frame),
       takeEnd: () => undefined,
       takeNewEpoch: () => undefined,
+      catchUpTo: () => undefined,
     };
     topic.acquire();
     topic.readers.add(reader);

@@ -1,26 +1,33 @@
+import { formatCursor } from '../../events/cursor.js';
 import type { CommittedEvents, Delta } from '../../events/event-log.types.js';
 import { PAYLOADS } from '../../events/event-payloads.types.js';
 import type { SessionStatus } from '../../sessions/session.types.js';
-import { type OutFrame, outFrame } from '../frames.types.js';
+import { OutFrame } from '../out-frame.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 import { type EventsFrame, framesOf, type LogName, toWire, type WireEvent } from './event-frames.js';
+import type { LogPages, ReadableLog } from './log-pages.js';
 import { Tail } from './tail.js';
 
 export type EndStatus = SessionStatus | 'deleted';
 
 /** A delta as a frame, with what a reader needs to see whether it follows. */
-export interface DeltaFrame extends OutFrame {
-  readonly delta: Delta;
+export class DeltaFrame extends OutFrame {
+  constructor(readonly delta: Delta) {
+    const { sessionId, turn, blockId, kind, offset, text } = delta;
+    super('delta', JSON.stringify({ type: 'delta', sessionId, turn, blockId, kind, offset, text }));
+  }
 }
 
-/** Who is live on a session: gets every frame in order and decides itself whether it follows what it has. */
-export interface LiveReader {
+/** Who reads a session: live, it gets every frame in order and decides itself whether it follows what it has. */
+export interface TopicReader {
   takeEvents(frame: EventsFrame): void;
   takeDelta(frame: DeltaFrame): void;
   /** The log was heard to end here; nothing comes behind it. */
   takeEnd(): void;
   /** The log is numbered anew: nothing that was sent counts any more. */
-  takeNewEpoch(): void;
+  takeNewEpoch(earliest: string): void;
+  /** The log goes to `lastSeq` at least, and not all of it was heard. */
+  catchUpTo(lastSeq: number): void;
 }
 
 /** UTF-16 units of text that are gathered into one frame. */
@@ -33,9 +40,14 @@ type Pending = { readonly event: WireEvent } | { readonly delta: Delta };
  * live readers. What it hears is a hint; a reader that finds a gap reads the log.
  */
 export class SessionTopic {
-  readonly readers = new Set<LiveReader>();
+  /** Who is live. */
+  readonly readers = new Set<TopicReader>();
+  /** Who reads it, live or behind. */
+  readonly all = new Set<TopicReader>();
   end: { readonly seq: number; readonly status: EndStatus } | undefined;
-  /** How many hold on to this topic, live or not. */
+  /** The last number that is known to be in the log, heard of or found there. */
+  known = 0;
+  /** How many hold on to this topic, readers and those about to read. */
   private users = 0;
   private readonly tail: Tail<WireEvent>;
   private pending: Pending[] = [];
@@ -44,6 +56,8 @@ export class SessionTopic {
 
   constructor(
     readonly log: LogName,
+    readonly source: ReadableLog,
+    readonly pages: LogPages,
     readonly limits: RealtimeLimits,
     private readonly onUnused: () => void,
   ) {
@@ -60,9 +74,9 @@ export class SessionTopic {
     this.onUnused();
   }
 
-  /** The last number heard of; undefined where nothing was heard since the topic was made. */
-  get heard(): number | undefined {
-    return this.tail.end;
+  /** Somebody looked: the log goes to here at least. */
+  note(lastSeq: number): void {
+    this.known = Math.max(this.known, lastSeq);
   }
 
   /** The events heard behind `seq`, or undefined where the log has to be read for them. */
@@ -71,10 +85,7 @@ export class SessionTopic {
   }
 
   hear({ epoch, prev, events, ended }: CommittedEvents): void {
-    if (epoch !== this.log.epoch) {
-      [...this.readers].forEach((reader) => reader.takeNewEpoch());
-      return;
-    }
+    if (epoch !== this.log.epoch) return this.renumber(formatCursor(epoch, 0));
     const heard = this.tail.end;
     // Behind a gap, or out of order: what is missing is in the log, and readers will see that it does not follow.
     if (heard !== undefined && prev > heard) {
@@ -88,6 +99,7 @@ export class SessionTopic {
       this.pending.push({ event: wire });
     }
     const last = prev + events.length;
+    this.note(last);
     if (!ended) this.end = undefined;
     else if (!this.end) {
       const status = events.findLast(({ type }) => type === 'status')?.payload;
@@ -109,8 +121,15 @@ export class SessionTopic {
   markEnded(seq: number, status: EndStatus): void {
     if (status !== 'deleted' && this.end) return;
     this.end = { seq, status };
+    this.note(seq);
     this.flush();
-    [...this.readers].forEach((reader) => reader.takeEnd());
+    // Of a deleted log there is nothing more to read for those that are behind.
+    if (status === 'deleted') this.all.forEach((reader) => reader.takeEnd());
+  }
+
+  /** The log is numbered anew, and begins at `earliest` now. */
+  renumber(earliest: string): void {
+    this.all.forEach((reader) => reader.takeNewEpoch(earliest));
   }
 
   /** Gives everything heard so far to the live readers, now. */
@@ -130,16 +149,16 @@ export class SessionTopic {
         at += 1;
       }
     }
-    if (this.end) [...this.readers].forEach((reader) => reader.takeEnd());
+    if (this.end) this.readers.forEach((reader) => reader.takeEnd());
   }
 
   private sendEvents(frames: readonly EventsFrame[]): void {
-    for (const frame of frames) for (const reader of [...this.readers]) reader.takeEvents(frame);
+    for (const frame of frames) this.readers.forEach((reader) => reader.takeEvents(frame));
   }
 
   private sendDelta(delta: Delta): void {
-    const frame: DeltaFrame = { ...deltaFrame(delta), delta };
-    for (const reader of [...this.readers]) reader.takeDelta(frame);
+    const frame = new DeltaFrame(delta);
+    this.readers.forEach((reader) => reader.takeDelta(frame));
   }
 
   /** The first of a burst goes with the end of this turn of the event loop, the rest within `coalesceMs`. */
@@ -156,9 +175,6 @@ export class SessionTopic {
     }
   }
 }
-
-export const deltaFrame = ({ sessionId, turn, blockId, kind, offset, text }: Delta): OutFrame =>
-  outFrame({ type: 'delta', sessionId, turn, blockId, kind, offset, text });
 
 /** One frame can hold both: they are of a block, one behind the other, and not too long. */
 const continues = (first: Delta, next: Delta): boolean =>

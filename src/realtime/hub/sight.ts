@@ -1,5 +1,6 @@
 import { canSee, type Visibility, type Visible } from '../../auth/principal.types.js';
-import { type OutFrame, outFrame } from '../frames.types.js';
+import { outFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 
 /** What a stream is about, for as long as it is in sight of its reader. */
 export interface Sight {

@@ -1,11 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import type { OutFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
 import { Outlet } from '../hub/outlet.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 
+/** How an endless response begins; no proxy may keep or gather it. */
+export const STREAM_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+} as const;
+
 /**
  * A response of server-sent events as outlet: `event:` is the type of the frame, `data:` the frame, and `id:` the cursor behind
- * it, on those frames only that carry something to go on from. Not Nest's `@Sse`: that numbers per connection.
+ * it. Not Nest's `@Sse`: that numbers per connection.
  */
 export class SseOutlet extends Outlet {
   private readonly heartbeat: NodeJS.Timeout;
@@ -15,11 +22,7 @@ export class SseOutlet extends Outlet {
     limits: RealtimeLimits,
   ) {
     super(limits);
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+    response.writeHead(200, STREAM_HEADERS);
     response.flushHeaders();
     this.heartbeat = setInterval(() => {
       if (!this.isCongested) this.response.write(':\n\n');
@@ -46,8 +49,8 @@ export class SseOutlet extends Outlet {
     super.closed();
   }
 
-  protected transmit({ type, text, cursor }: OutFrame, taken: () => void): void {
-    this.response.write(`event: ${type}\n${cursor === undefined ? '' : `id: ${cursor}\n`}data: ${text}\n\n`, taken);
+  protected transmit(frame: OutFrame, taken: () => void): void {
+    this.response.write(frame.serverSent, taken);
   }
 
   protected closeSlow(): void {

@@ -10,7 +10,7 @@ import { errorFrame } from '../error-frame.js';
 import type { Sight } from '../hub/sight.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 import { resyncFrame } from '../resync-frame.js';
-import { SseOutlet } from './sse-outlet.js';
+import { SseOutlet, STREAM_HEADERS } from './sse-outlet.js';
 
 /** A stream that may begin: nothing was sent yet. Either begin or cancel it. */
 export interface SseStream {
@@ -71,9 +71,12 @@ export class SseStreams implements BeforeApplicationShutdown {
   }
 
   private begin(response: ServerResponse, live: LiveAccess, stream: SseStream): Open | undefined {
-    if (response.destroyed) {
+    // HEAD asks how the stream would begin, and waits for nothing.
+    const isHead = response.req.method === 'HEAD';
+    if (isHead || response.destroyed) {
       cancel(stream);
       live.close();
+      if (isHead) response.writeHead(200, STREAM_HEADERS).end();
       return undefined;
     }
     const outlet = this.openOn(response);

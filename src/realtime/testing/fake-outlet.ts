@@ -1,4 +1,5 @@
-import type { OutFrame } from '../frames.types.js';
+import type { OutFrame } from '../out-frame.js';
+import { EventsFrame } from '../hub/event-frames.js';
 import { Outlet } from '../hub/outlet.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 
@@ -9,6 +10,8 @@ type LooseFrame = Record<string, any>;
 export class FakeOutlet extends Outlet {
   readonly frames: LooseFrame[] = [];
   readonly texts: string[] = [];
+  /** The numbers of the events that were sent, in that order. */
+  readonly seqs: number[] = [];
   isTaking = true;
   isClosedAsSlow = false;
   private readonly held: { bytes: number; taken: () => void }[] = [];
@@ -39,6 +42,7 @@ export class FakeOutlet extends Outlet {
     const loose: LooseFrame = JSON.parse(frame.text);
     this.frames.push(loose);
     this.texts.push(frame.text);
+    if (frame instanceof EventsFrame) this.seqs.push(...frame.events.map(({ seq }) => seq));
     if (this.isTaking) setImmediate(taken);
     else this.held.push({ bytes: frame.text.length, taken });
   }

@@ -21,6 +21,12 @@ export class EventMaker {
     return outgoing(id, 'chaos.note', { z: text, a: [this.random(), -0, 1e21, null, true, { '': [[]] }], 10: 'ten', 9: 'nine' });
   }
 
+  /** One of `size` characters that cost nothing to make. */
+  filler(size: number): Outgoing {
+    const id = `${this.name}-${++this.count}`;
+    return outgoing(id, 'log', { level: 'debug', text: `${id} `.padEnd(size, '.') });
+  }
+
   private text(length: number): string {
     let text = '';
     while (text.length < length) text += SCRIPTS[Math.floor(this.random() * SCRIPTS.length)];

@@ -61,10 +61,10 @@ export class Writer {
 
   /** Events of `size` characters each, as fast as they are taken. */
   async flood(session: string, events: number, size: number): Promise<void> {
-    for (let sent = 0; sent < events && !this.isStopping; sent += 20)
+    for (let sent = 0; sent < events && !this.isStopping; sent += this.plan.batch)
       await this.deliver(
         session,
-        Array.from({ length: 20 }, () => this.maker.make(size)),
+        Array.from({ length: this.plan.batch }, () => this.maker.filler(size)),
       );
   }
 

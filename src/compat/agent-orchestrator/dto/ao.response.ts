@@ -1,6 +1,20 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+/** One wrong place. */
+const ISSUE = {
+  type: 'object',
+  required: ['loc', 'msg', 'type'],
+  properties: {
+    loc: { type: 'array', items: { oneOf: [{ type: 'string' }, { type: 'integer' }] } },
+    msg: { type: 'string' },
+    type: { type: 'string' },
+  },
+};
+
 /** A failure. */
 export class AoErrorResponse {
-  /** A text; where the input is wrong, a list of `{loc, msg, type}`. @example 'Session not found' */
+  /** A text; where the input is wrong, a list. */
+  @ApiProperty({ oneOf: [{ type: 'string' }, { type: 'array', items: ISSUE }] })
   detail: unknown;
 }
 
