@@ -74,7 +74,7 @@ const BUGS: Record<Bug, () => void> = {
     store.grow = async function (work, growths, recordedAt) {
       for (const { head, fresh } of growths) numbers.set(head.sessionId, head.lastSeq + fresh.length);
       await grow.call(this, work, growths, recordedAt);
-      await pause(15);
+      await pause(60);
     };
   },
 

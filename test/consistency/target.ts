@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { PostgresCluster } from '../support/postgres-cluster.js';
 import { ServerProcess } from '../support/server-process.js';
-import { NO_SMALL_DISK, SmallDisk } from './faults/small-disk.js';
+import { NO_SMALL_DISK, SmallDisk } from '../support/small-disk.js';
 import { TcpProxy } from './faults/tcp-proxy.js';
 import type { FaultKind } from './schedule.js';
 
@@ -38,7 +38,7 @@ export class Target {
   }
 
   static async start(options: TargetOptions): Promise<Target> {
-    const disk = options.database === 'sqlite' && NO_SMALL_DISK === undefined ? SmallDisk.mount(DISK_MB) : undefined;
+    const disk = options.database === 'sqlite' && NO_SMALL_DISK === undefined ? SmallDisk.create(DISK_MB) : undefined;
     const dataDir = disk?.dir ?? mkdtempSync(join(tmpdir(), 'muster-chaos-'));
     const environment: Record<string, string> = {
       MUSTER_DATA_DIR: dataDir,
@@ -123,7 +123,7 @@ export class Target {
     this.resume();
     await this.stop('SIGKILL');
     await this.proxy.close();
-    this.disk?.unmount();
+    this.disk?.remove();
     rmSync(this.environment.MUSTER_DATA_DIR ?? '', { recursive: true, force: true });
   }
 
