@@ -34,6 +34,7 @@ export class Target {
     private server: ServerProcess,
     readonly proxy: TcpProxy,
   ) {
+    process.once('exit', this.abandon);
     this.watch();
   }
 
@@ -46,12 +47,18 @@ export class Target {
       MUSTER_LOG_LEVEL: 'warn',
       MUSTER_SHUTDOWN_GRACE_MS: '500',
     };
-    if (options.database === 'postgres') {
-      if (!options.cluster) throw new Error('PostgreSQL needs a cluster');
-      environment.MUSTER_DATABASE_URL = await options.cluster.createDatabase(`chaos_${randomBytes(6).toString('hex')}`);
+    try {
+      if (options.database === 'postgres') {
+        if (!options.cluster) throw new Error('PostgreSQL needs a cluster');
+        environment.MUSTER_DATABASE_URL = await options.cluster.createDatabase(`chaos_${randomBytes(6).toString('hex')}`);
+      }
+      const server = await ServerProcess.start(environment, options.program);
+      return new Target(options, environment, disk, server, await TcpProxy.listen(portOf(server.url), options.random));
+    } catch (error) {
+      disk?.remove();
+      rmSync(dataDir, { recursive: true, force: true });
+      throw error;
     }
-    const server = await ServerProcess.start(environment, options.program);
-    return new Target(options, environment, disk, server, await TcpProxy.listen(portOf(server.url), options.random));
   }
 
   /** The faults that are possible here. */
@@ -119,7 +126,15 @@ export class Target {
     this.disk?.free();
   }
 
+  /** At once, where this process ends in the middle: neither the server nor its disk stays behind. */
+  private readonly abandon = (): void => {
+    this.isMeantToRun = false;
+    this.server.child.kill('SIGKILL');
+    this.disk?.remove();
+  };
+
   async close(): Promise<void> {
+    process.off('exit', this.abandon);
     this.resume();
     await this.stop('SIGKILL');
     await this.proxy.close();
