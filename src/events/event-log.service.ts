@@ -141,9 +141,9 @@ export class EventLog implements OnModuleInit {
     return events.filter(({ payload }) => payload !== null);
   }
 
-  /** Events with `after < seq`, in order; the payload of those that are no longer kept is null. */
-  page(sessionId: string, after: number, limit: number): Promise<StoredEvent[]> {
-    return this.store.read(sessionId, { after, limit });
+  /** Events with `after < seq` as they are stored, in order: of those that are no longer kept the payload is `null`. */
+  readStored(sessionId: string, range: { after: number; limit: number }): Promise<StoredEvent[]> {
+    return this.store.read(sessionId, range);
   }
 
   /** The number behind which a reader with this cursor reads on; the bare 0 begins with the first event that is kept. */

@@ -109,9 +109,6 @@ export class ModelWatcher {
     }
     if (frame.sessionId === undefined)
       return frame.workspaceId === undefined || before.view.all || before.view.workspaces.has(frame.workspaceId);
-    // Of what ended it may be told late that it is out of sight; it is no news to whom it was shown.
-    if (frame.type === 'access_withdrawn')
-      return this.client.frames.some((each) => each.type === 'snapshot' && each.sessionId === frame.sessionId);
     const [was, is] = [before.subjects.get(frame.sessionId), this.before().subjects.get(frame.sessionId)];
     return (was !== undefined && sees(before.view, was)) || (is !== undefined && sees(view, is));
   }

@@ -8,6 +8,8 @@ export interface WsClientOptions {
   readonly path?: string;
   /** Whether frames are kept in {@link WsClient.frames}; off for very long runs. */
   readonly isRecording?: boolean;
+  /** Answers no ping. */
+  readonly isDeaf?: boolean;
 }
 
 interface Waiting {
@@ -61,9 +63,10 @@ export class WsClient {
 
   /** Opens a new socket; what was received so far stays. */
   async reconnect(): Promise<void> {
-    const { headers = {}, path = '/api/ws', key } = this.options;
+    const { headers = {}, path = '/api/ws', key, isDeaf = false } = this.options;
     const socket = new WebSocket(this.url.replace(/^http/, 'ws') + path, {
       headers: { ...headers, ...(key ? { authorization: `Bearer ${key}` } : {}) },
+      autoPong: !isDeaf,
     });
     this.socket = socket;
     this.closed = undefined;

@@ -6,7 +6,7 @@ import type { PageCache } from './page-cache.js';
 
 /** The log of one session: where its readers find what they did not hear. */
 export interface ReadableLog {
-  /** Events with `after < seq`, in order. */
+  /** Events with `after < seq`, in order; the payload is `null` where it is no longer kept. */
   read(after: number, limit: number): Promise<StoredEvent[]>;
   /** @throws LogNotFoundError where the log is gone */
   head(): Promise<Head>;
