@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Work } from '../core/database/work.js';
 import type { Head } from './event-log.types.js';
+import { BlobsStore } from './persistence/blobs.store.js';
 import { TrimStore } from './persistence/trim.store.js';
 
 /** Events one unit of work trims at most, and bytes of payload after which it takes no further one: others wait meanwhile. */
@@ -34,7 +35,10 @@ export interface TrimPlan {
  */
 @Injectable()
 export class EventTrimming {
-  constructor(private readonly store: TrimStore) {}
+  constructor(
+    private readonly store: TrimStore,
+    private readonly blobs: BlobsStore,
+  ) {}
 
   /** The next piece that may go; undefined where none may. Changes nothing. */
   async plan(head: Head, bounds: TrimBounds): Promise<TrimPlan | undefined> {
@@ -63,7 +67,7 @@ export class EventTrimming {
     await this.store.trim(work, sessionId, plan.from, plan.to);
     const free: string[] = [];
     for (const sha256 of plan.blobs) if (!(await this.store.isHeldBehind(work, sessionId, sha256, plan.seen))) free.push(sha256);
-    await this.store.unlink(work, sessionId, free);
+    await this.blobs.unlink(work, sessionId, free);
     return true;
   }
 }

@@ -14,6 +14,6 @@ import { Feed } from './feed.service.js';
   imports: [AuthModule, EventLogModule, SessionsModule],
   controllers: [BlobsController, EventsController],
   providers: [Blobs, EventReads, EventsService, Feed],
-  exports: [EventReads, EventsService, Feed],
+  exports: [Blobs, EventReads, EventsService, Feed],
 })
 export class EventsModule {}

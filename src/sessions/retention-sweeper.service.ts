@@ -73,7 +73,7 @@ export class RetentionSweeper implements OnModuleInit, OnApplicationBootstrap {
       const page: KeptSession[] = await this.sessions.kept(after, SESSIONS_A_PAGE);
       for (const session of page) {
         const rule = (session.workspaceId !== null && rules.get(session.workspaceId)) || { maxAgeDays, maxEvents };
-        const events = this.isDue(session, rule) ? await this.trim(session.id, rule) : 0;
+        const events = this.isDue(session, rule) ? await this.trim(session, rule) : 0;
         done.events += events;
         done.sessions += events > 0 ? 1 : 0;
       }
@@ -90,11 +90,12 @@ export class RetentionSweeper implements OnModuleInit, OnApplicationBootstrap {
     return limit !== null && keptSince < limit;
   }
 
-  private async trim(sessionId: string, rule: RetentionRule): Promise<number> {
+  /** Only as much as there was when the round came to it: a log that grows faster than this must not keep the others waiting. */
+  private async trim({ id, earliestSeq, lastSeq }: KeptSession, rule: RetentionRule): Promise<number> {
     let events = 0;
-    while (!this.shutdown.signal.aborted) {
+    while (!this.shutdown.signal.aborted && events <= lastSeq - earliestSeq) {
       const began = performance.now();
-      const trimmed = await this.trimming.trimNext(sessionId, rule);
+      const trimmed = await this.trimming.trimNext(id, rule);
       if (trimmed === 0) break;
       events += trimmed;
       await sleep((performance.now() - began) * REST, undefined, { ref: false });

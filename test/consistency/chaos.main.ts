@@ -86,6 +86,10 @@ const again = (seed: number, database: Dialect, kinds: readonly FaultKind[], loa
 
 const say = (text: string): void => void process.stdout.write(text);
 
+// An orderly exit takes the server and its disk along, also where nobody reads what is printed any more.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+process.stdout.on('error', () => process.exit(1));
+
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {

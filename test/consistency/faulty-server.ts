@@ -17,10 +17,10 @@ interface Inside {
   state: string;
   last: number;
   lastSent: number;
-  readonly topic: { readonly heard: number | undefined; flush(): void; readonly log: { readonly sessionId: string } };
+  readonly topic: { readonly known: number; flush(): void; readonly log: { readonly sessionId: string } };
   readonly outlet: { send(frame: object): void };
   cursor(): string;
-  readPage(): Promise<boolean>;
+  readPage(): Promise<void>;
   join(): boolean;
   start(open: readonly never[]): void;
   finish(status: 'stopped'): void;
@@ -53,13 +53,12 @@ const BUGS: Record<Bug, () => void> = {
     const { readPage, join } = reader;
     // A database that takes its time: it changes nothing for a reader that joins what it heard meanwhile.
     reader.readPage = async function () {
-      const isAtEnd = await readPage.call(this);
-      await pause(5);
-      return isAtEnd;
+      await readPage.call(this);
+      await pause(25);
     };
     reader.join = function () {
       this.topic.flush();
-      if (this.state === 'behind') this.last = this.lastSent = Math.max(this.last, this.topic.heard ?? 0);
+      if (this.state === 'behind') this.last = this.lastSent = Math.max(this.last, this.topic.known);
       return join.call(this);
     };
   },
@@ -74,7 +73,7 @@ const BUGS: Record<Bug, () => void> = {
     store.grow = async function (work, growths, recordedAt) {
       for (const { head, fresh } of growths) numbers.set(head.sessionId, head.lastSeq + fresh.length);
       await grow.call(this, work, growths, recordedAt);
-      await pause(15);
+      await pause(60);
     };
   },
 

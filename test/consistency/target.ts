@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Dialect } from '../../src/core/database/dialect.js';
 import { PostgresCluster } from '../support/postgres-cluster.js';
 import { ServerProcess } from '../support/server-process.js';
-import { NO_SMALL_DISK, SmallDisk } from './faults/small-disk.js';
+import { NO_SMALL_DISK, SmallDisk } from '../support/small-disk.js';
 import { TcpProxy } from './faults/tcp-proxy.js';
 import type { FaultKind } from './schedule.js';
 
@@ -34,11 +34,12 @@ export class Target {
     private server: ServerProcess,
     readonly proxy: TcpProxy,
   ) {
+    process.once('exit', this.abandon);
     this.watch();
   }
 
   static async start(options: TargetOptions): Promise<Target> {
-    const disk = options.database === 'sqlite' && NO_SMALL_DISK === undefined ? SmallDisk.mount(DISK_MB) : undefined;
+    const disk = options.database === 'sqlite' && NO_SMALL_DISK === undefined ? SmallDisk.create(DISK_MB) : undefined;
     const dataDir = disk?.dir ?? mkdtempSync(join(tmpdir(), 'muster-chaos-'));
     const environment: Record<string, string> = {
       MUSTER_DATA_DIR: dataDir,
@@ -46,12 +47,18 @@ export class Target {
       MUSTER_LOG_LEVEL: 'warn',
       MUSTER_SHUTDOWN_GRACE_MS: '500',
     };
-    if (options.database === 'postgres') {
-      if (!options.cluster) throw new Error('PostgreSQL needs a cluster');
-      environment.MUSTER_DATABASE_URL = await options.cluster.createDatabase(`chaos_${randomBytes(6).toString('hex')}`);
+    try {
+      if (options.database === 'postgres') {
+        if (!options.cluster) throw new Error('PostgreSQL needs a cluster');
+        environment.MUSTER_DATABASE_URL = await options.cluster.createDatabase(`chaos_${randomBytes(6).toString('hex')}`);
+      }
+      const server = await ServerProcess.start(environment, options.program);
+      return new Target(options, environment, disk, server, await TcpProxy.listen(portOf(server.url), options.random));
+    } catch (error) {
+      disk?.remove();
+      rmSync(dataDir, { recursive: true, force: true });
+      throw error;
     }
-    const server = await ServerProcess.start(environment, options.program);
-    return new Target(options, environment, disk, server, await TcpProxy.listen(portOf(server.url), options.random));
   }
 
   /** The faults that are possible here. */
@@ -119,11 +126,19 @@ export class Target {
     this.disk?.free();
   }
 
+  /** At once, where this process ends in the middle: neither the server nor its disk stays behind. */
+  private readonly abandon = (): void => {
+    this.isMeantToRun = false;
+    this.server.child.kill('SIGKILL');
+    this.disk?.remove();
+  };
+
   async close(): Promise<void> {
+    process.off('exit', this.abandon);
     this.resume();
     await this.stop('SIGKILL');
     await this.proxy.close();
-    this.disk?.unmount();
+    this.disk?.remove();
     rmSync(this.environment.MUSTER_DATA_DIR ?? '', { recursive: true, force: true });
   }
 

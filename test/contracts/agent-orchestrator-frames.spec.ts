@@ -234,6 +234,39 @@ describe.each(DIALECTS)('the frames of agent-orchestrator on %s', (dialect) => {
     expect(socket.closed).toBeUndefined();
   });
 
+  it('are whole and in order, where an event is larger than the log takes', async () => {
+    const socket = await connect();
+    const session = await make();
+    const id = session.session_id;
+    const large = (letter: string) => `${letter}${'ä"'.repeat(150_000)}`;
+    const sent = [
+      await send(id, 'pre_tool', { tool_name: 'Read', tool_input: { file_path: '/x', text: large('i') } }),
+      await send(id, 'message', { role: 'user', content: text('small') }),
+      await send(id, 'post_tool', { tool_name: 'Read', tool_output: { lines: Array.from({ length: 20_000 }, (_, index) => index) } }),
+      await send(id, 'post_tool', { tool_name: 'Read', tool_output: large('o'), error: large('e') }),
+      await send(id, 'message', { role: 'assistant', content: large('a') }),
+      await send(id, 'message', { role: 'assistant', content: [{ type: 'thinking', thinking: large('t') }, ...text(large('b'))] }),
+    ];
+    const stop = await send(id, 'session_stop');
+    const frames = await socket.untilTold(sent.length + 3);
+    expect(frames).toEqual([
+      { type: 'session_created', session },
+      ...sent.map(told),
+      { type: 'session_updated', session: { ...session, status: 'finished' } },
+      told(stop),
+    ]);
+    const { events } = (await own.get(`/sessions/${id}/events`)).body;
+    expect(events.map(({ id: _, ...each }: any) => each)).toEqual(
+      [...sent, stop].map((each) => {
+        const { session_name: _, ...data } = told(each).data as any;
+        return data;
+      }),
+    );
+    expect((await own.get(`/sessions/${id}/result`)).body).toEqual({ detail: 'No result found' });
+    await send(id, 'message', { role: 'assistant', content: text(large('r')) });
+    expect((await own.get(`/sessions/${id}/result`)).body).toEqual({ result: large('r') });
+  });
+
   it('hold up nobody else where one takes nothing, and give it all later', async () => {
     const limits: any = app.get(RealtimeLimits);
     const before = limits.liveBytes;

@@ -2,6 +2,9 @@ import { Injectable } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.types.js';
 import { Outbox } from '../../core/database/outbox.js';
 import { BEGINNING, type Cursor } from '../../events/cursor.js';
+import type { JsonObject } from '../../core/json.js';
+import { Blobs } from '../../events/blobs.service.js';
+import { Hub } from '../../realtime/hub/hub.service.js';
 import { Streams } from '../../realtime/hub/streams.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import type { AoSources, PlacedSession } from './ao-connection.js';
@@ -16,6 +19,8 @@ export class AoConnectionSources implements AoSources {
     readonly streams: Streams,
     private readonly outbox: Outbox,
     private readonly all: SessionsService,
+    private readonly blobs: Blobs,
+    private readonly hub: Hub,
   ) {}
 
   readonly feedHead = async (): Promise<Cursor> => {
@@ -45,4 +50,8 @@ export class AoConnectionSources implements AoSources {
     const { session } = await this.all.get(principal, id);
     return { facts: factsOf(session), after: BEGINNING };
   };
+
+  readonly flush = (sessionId: string): void => this.hub.flush(sessionId);
+  readonly bytesBeside = (payload: JsonObject): number => this.blobs.bytesBeside(payload);
+  readonly whole = (principal: Principal, id: string, payload: JsonObject): Promise<JsonObject> => this.blobs.whole(principal, id, payload);
 }

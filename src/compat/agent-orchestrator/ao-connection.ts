@@ -3,6 +3,7 @@ import { UnauthenticatedError } from '../../auth/auth.errors.js';
 import type { LiveAccess } from '../../auth/live-access.state.js';
 import type { Principal } from '../../auth/principal.types.js';
 import { DomainError } from '../../core/errors/domain.error.js';
+import type { JsonObject } from '../../core/json.js';
 import { CLOSE } from '../../core/websocket/close-codes.js';
 import type { Cursor } from '../../events/cursor.js';
 import { LogNotFoundError } from '../../events/events.errors.js';
@@ -10,7 +11,7 @@ import type { OutFrame } from '../../realtime/out-frame.js';
 import type { Streams } from '../../realtime/hub/streams.service.js';
 import { isEnded } from '../../sessions/session.state.js';
 import { SessionNotFoundError } from '../../sessions/sessions.errors.js';
-import type { ToldEvent } from './ao-event.js';
+import { type LoggedEvent, type ToldEvent, toldEvent } from './ao-event.js';
 import {
   type Changes,
   createdFrame,
@@ -23,7 +24,7 @@ import {
   updatedFrame,
 } from './ao-frames.js';
 import { keptIn, rowOf, type SessionFacts, sessionIdOf, shownStatus } from './ao-session-row.js';
-import type { AoOutlet } from './ao-outlet.js';
+import { type AoFrame, type AoOutlet, LaterFrame } from './ao-outlet.js';
 
 /** A session with the place behind which its events are news. */
 export interface PlacedSession {
@@ -39,6 +40,11 @@ export interface AoSources {
   readonly sessions: (principal: Principal) => Promise<PlacedSession[]>;
   /** One session, with the beginning of its log as its place. */
   readonly session: (principal: Principal, id: string) => Promise<PlacedSession>;
+  /** Sends what was heard of a session so far. */
+  readonly flush: (sessionId: string) => void;
+  /** How many bytes of a payload are kept beside the log; 0: it is whole. */
+  readonly bytesBeside: (payload: JsonObject) => number;
+  readonly whole: (principal: Principal, id: string, payload: JsonObject) => Promise<JsonObject>;
 }
 
 /** A session that this connection knows. Its facts follow what is sent, so that a row always fits the events before it. */
@@ -76,7 +82,7 @@ export class AoConnection {
   }
 
   /** What a frame of ours is to this peer. */
-  translate(frame: OutFrame): object[] {
+  translate(frame: OutFrame): AoFrame[] {
     return heardIn(frame).flatMap((heard) => this.tell(heard));
   }
 
@@ -89,10 +95,10 @@ export class AoConnection {
         (principal) => this.sources.sessions(principal),
         (sessions) => {
           const seen = new Set(sessions.map(({ facts }) => facts.id));
-          for (const id of [...this.known.keys()]) if (!seen.has(id)) this.forget(id).forEach((frame) => this.outlet.tell(frame));
+          for (const id of [...this.known.keys()]) if (!seen.has(id)) this.outlet.tell(this.forget(id));
           this.outlet.letGo();
           for (const placed of sessions.filter(({ facts }) => !this.known.has(facts.id))) {
-            this.outlet.tell(createdFrame(rowOf(placed.facts)));
+            this.outlet.tell([createdFrame(rowOf(placed.facts))]);
             this.follow(placed);
           }
         },
@@ -111,7 +117,7 @@ export class AoConnection {
       ({ sessions, feed }) => {
         if (this.outlet.isClosed) return;
         this.isBegun = true;
-        this.outlet.tell(initFrame(sessions.map(({ facts }) => rowOf(facts))));
+        this.outlet.tell([initFrame(sessions.map(({ facts }) => rowOf(facts)))]);
         sessions.forEach((placed) => this.follow(placed));
         const reader = feed.begin(this.live, this.outlet, () => this.fail(new Error('the feed ended')));
         this.outlet.onClose(() => reader.close());
@@ -119,11 +125,13 @@ export class AoConnection {
     );
   }
 
-  private tell(heard: Heard): object[] {
+  private tell(heard: Heard): AoFrame[] {
     if (heard.kind === 'broken') {
       this.fail(new Error('a stream ended'));
       return [];
     }
+    // The feed does not wait for the log, which gathers what comes close together.
+    if (heard.kind === 'updated') this.sources.flush(heard.sessionId);
     const known = this.known.get(heard.sessionId);
     if (heard.kind === 'created') {
       if (!known) this.meet(heard.sessionId, heard.status);
@@ -137,20 +145,26 @@ export class AoConnection {
     }
     if (heard.kind === 'updated') return this.change(known, known.facts, heard.changes);
     if (heard.kind === 'status') return this.move(known, known.facts, heard.to);
-    return this.event(known, known.facts, heard.told);
+    return this.event(known, known.facts, heard);
   }
 
   /** Their clients hear of the session before the event that moves it; of what came by `POST /events`, of the event only. */
-  private event(known: Known, facts: SessionFacts, told: ToldEvent): object[] {
+  private event(known: Known, facts: SessionFacts, { event, told }: { event: LoggedEvent; told: ToldEvent }): AoFrame[] {
+    const frame = this.eventFrame(facts, event, told);
     const { eventType, isQuiet } = told;
-    const frame = eventFrame(facts, told);
-    if (eventType === 'session_stop') {
-      known.facts = { ...facts, status: shownStatus(facts.status) === 'finished' ? facts.status : 'idle' };
-      return isQuiet ? [frame] : [updatedFrame(rowOf(known.facts)), frame];
-    }
-    if (eventType !== 'session_start' || shownStatus(facts.status) === 'running') return [frame];
-    known.facts = { ...facts, status: 'running' };
+    if (eventType === 'session_stop') known.facts = { ...facts, status: shownStatus(facts.status) === 'finished' ? facts.status : 'idle' };
+    else if (eventType === 'session_start' && shownStatus(facts.status) !== 'running') known.facts = { ...facts, status: 'running' };
+    else return [frame];
     return isQuiet ? [frame] : [updatedFrame(rowOf(known.facts)), frame];
+  }
+
+  private eventFrame(facts: SessionFacts, event: LoggedEvent, told: ToldEvent): AoFrame {
+    const bytes = this.sources.bytesBeside(event.payload);
+    if (bytes === 0) return eventFrame(facts, told);
+    return new LaterFrame(bytes, async () => {
+      const payload = await this.sources.whole(await this.live.settled(), facts.id, event.payload);
+      return eventFrame(facts, toldEvent({ ...event, payload }) ?? told);
+    });
   }
 
   private move(known: Known, facts: SessionFacts, to: SessionStatusOf): object[] {
@@ -190,8 +204,8 @@ export class AoConnection {
           if (!this.isKnown(id, known)) return;
           // As it was made: what became of it since is told behind this.
           known.facts = { ...facts, status };
-          if (!facts.kept.isQuiet) this.outlet.tell(createdFrame(rowOf(known.facts)));
-          for (const changes of known.early.splice(0)) this.change(known, known.facts, changes).forEach((frame) => this.outlet.tell(frame));
+          if (!facts.kept.isQuiet) this.outlet.tell([createdFrame(rowOf(known.facts))]);
+          for (const changes of known.early.splice(0)) this.outlet.tell(this.change(known, known.facts, changes));
         },
       );
       await this.join(id, known, { epoch: null, seq: 0 });
@@ -235,7 +249,7 @@ export class AoConnection {
   }
 
   /** They connect again, and begin with what there is then. */
-  private fail(error: unknown): void {
+  fail(error: unknown): void {
     if (this.outlet.isClosed || error instanceof UnauthenticatedError) return;
     if (!(error instanceof DomainError)) this.logger.warn({ msg: 'a connection can not go on', err: error });
     this.outlet.close(CLOSE.tryAgain, 'connect again');

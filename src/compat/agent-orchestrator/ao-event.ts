@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
-import { isJsonObject } from '../../core/json.js';
+import { isJsonObject, type JsonObject, parseObject } from '../../core/json.js';
 import { contentBlock } from '../../events/event-payloads.types.js';
 import type { StoredEvent } from '../../events/event-log.types.js';
 import { AO_FIELDS, AO_KEPT, type AoEvent, type AoField, type AoFields, pythonTime, timeOf } from './ao-event.types.js';
@@ -75,11 +75,22 @@ export interface ToldEvent {
   readonly fields: AoFields;
 }
 
-/** An event of a log as theirs, whoever wrote it; undefined where they have no such event, or its payload is no longer kept. */
-export function toldEvent({ type, occurredAt, payload }: Pick<StoredEvent, 'type' | 'occurredAt' | 'payload'>): ToldEvent | undefined {
-  if (!AO_TYPES.includes(type) || payload === null) return undefined;
-  const value: unknown = JSON.parse(payload);
-  if (!isJsonObject(value)) return undefined;
+/** An event of a log, with its payload as a value. */
+export interface LoggedEvent {
+  readonly type: string;
+  readonly occurredAt: string;
+  readonly payload: JsonObject;
+}
+
+export const loggedEvent = ({ type, occurredAt, payload }: Pick<StoredEvent, 'type' | 'occurredAt' | 'payload'>): LoggedEvent => ({
+  type,
+  occurredAt,
+  payload: payload === null ? {} : parseObject(payload),
+});
+
+/** An event of a log as theirs, whoever wrote it; undefined where they have no such event. */
+export function toldEvent({ type, occurredAt, payload: value }: LoggedEvent): ToldEvent | undefined {
+  if (!AO_TYPES.includes(type)) return undefined;
   const own = keptOf(value[AO_KEPT]);
   if (!own && (type === OTHER || (type === 'tool_update' && value.status !== 'completed' && value.status !== 'failed'))) return undefined;
   return {

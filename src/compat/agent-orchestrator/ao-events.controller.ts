@@ -58,7 +58,7 @@ export class AoEventsController {
     @Id() id: string,
     @Query('limit', AoLimit) limit: number,
   ): Promise<{ events: AoStoredEvent[] }> {
-    return { events: await this.events.read(await this.sessions.get(principal, id), limit) };
+    return { events: await this.events.read(principal, await this.sessions.get(principal, id), limit) };
   }
 
   @Post('events')

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Access } from '../../auth/access.service.js';
 import type { Principal } from '../../auth/principal.types.js';
+import { Blobs } from '../../events/blobs.service.js';
 import { EventLog } from '../../events/event-log.service.js';
 import type { StoredEvent } from '../../events/event-log.types.js';
 import { ExternalSessions, isReportedMove } from '../../sessions/external-sessions.service.js';
 import type { SessionEntity } from '../../sessions/persistence/session.entity.js';
 import { SessionScope } from '../../sessions/session-scope.service.js';
 import { ExternalIdTakenError, NotSupportedError, SessionNotFoundError } from '../../sessions/sessions.errors.js';
-import { AO_TYPES, draftOf, toldEvent } from './ao-event.js';
+import { AO_TYPES, draftOf, loggedEvent, type ToldEvent, toldEvent } from './ao-event.js';
 import { type AoStoredEvent } from './ao-event.types.js';
 import type { EventBody } from './ao-input.js';
 import { AoNoResultError, AoNotFinishedError, AoSessionMismatchError } from './ao.errors.js';
@@ -26,6 +27,7 @@ export class AoEvents {
     private readonly external: ExternalSessions,
     private readonly scope: SessionScope,
     private readonly access: Access,
+    private readonly blobs: Blobs,
   ) {}
 
   /** Stored when this resolves. @throws SessionNotFoundError, AoSessionMismatchError, ForbiddenError, SessionEndedError */
@@ -45,41 +47,39 @@ export class AoEvents {
   }
 
   /** The first `limit` by their time, oldest first. */
-  async read(session: SessionEntity, limit: number): Promise<AoStoredEvent[]> {
-    const told = await this.first(session, limit);
-    return told.flatMap((event) => {
-      const found = toldEvent(event);
-      if (!found) return [];
-      const { eventType, timestamp, fields } = found;
-      const head = { id: event.seq, session_id: sessionIdOf(session), event_type: eventType, timestamp };
-      return [{ ...head, ...fields }];
-    });
+  async read(principal: Principal, session: SessionEntity, limit: number): Promise<AoStoredEvent[]> {
+    const told: AoStoredEvent[] = [];
+    for (const event of await this.first(session, limit)) {
+      const { eventType, timestamp, fields } = (await this.toldOf(principal, event)) ?? {};
+      if (eventType === undefined || timestamp === undefined || !fields) continue;
+      told.push({ id: event.seq, session_id: sessionIdOf(session), event_type: eventType, timestamp, ...fields });
+    }
+    return told;
   }
 
   /** As {@link read}; nothing where there is no such session. */
   async readIfThere(principal: Principal, sessionId: string, limit: number): Promise<AoStoredEvent[]> {
     const session = await this.sessions.find(principal, sessionId);
-    return session ? this.read(session, limit) : [];
+    return session ? this.read(principal, session, limit) : [];
   }
 
   /** What the assistant said last, by time. @throws SessionNotFoundError, AoNotFinishedError, AoNoResultError */
   async result(principal: Principal, sessionId: string): Promise<string> {
     const session = await this.sessions.get(principal, sessionId);
     if (shownStatus(session.status) !== 'finished') throw new AoNotFinishedError();
-    let last: { occurredAt: string; content: unknown } | undefined;
+    let last: StoredEvent | undefined;
     for await (const event of this.each(session, ['message'])) {
       if (last && event.occurredAt < last.occurredAt) continue;
-      const fields = toldEvent(event)?.fields;
-      if (fields?.role === 'assistant') last = { occurredAt: event.occurredAt, content: fields.content };
+      if (toldEvent(loggedEvent(event))?.fields.role === 'assistant') last = event;
     }
-    const text = textOf(last?.content);
+    const text = textOf(last && (await this.toldOf(principal, last))?.fields.content);
     if (text === undefined) throw new AoNoResultError();
     return text;
   }
 
   async count(session: SessionEntity): Promise<number> {
     let count = 0;
-    for await (const event of this.each(session)) if (toldEvent(event)) count += 1;
+    for await (const event of this.each(session)) if (toldEvent(loggedEvent(event))) count += 1;
     return count;
   }
 
@@ -112,7 +112,7 @@ export class AoEvents {
     let kept: StoredEvent[] = [];
     let bound: string | undefined;
     for await (const event of this.each(session)) {
-      if ((bound !== undefined && event.occurredAt >= bound) || !toldEvent(event)) continue;
+      if ((bound !== undefined && event.occurredAt >= bound) || !toldEvent(loggedEvent(event))) continue;
       kept.push(event);
       if (kept.length < 2 * limit) continue;
       kept = sorted(kept).slice(0, limit);
@@ -121,8 +121,15 @@ export class AoEvents {
     return sorted(kept).slice(0, limit);
   }
 
+  /** With everything that was too large for the log. */
+  private async toldOf(principal: Principal, event: StoredEvent): Promise<ToldEvent | undefined> {
+    const logged = loggedEvent(event);
+    return toldEvent({ ...logged, payload: await this.blobs.whole(principal, event.sessionId, logged.payload) });
+  }
+
+  /** What is still kept, in the order of the log. */
   private async *each({ id }: SessionEntity, types: readonly string[] = AO_TYPES): AsyncGenerator<StoredEvent> {
-    for (let after = 0; ;) {
+    for (let after = (await this.log.head(id)).earliestSeq - 1; ;) {
       const page = await this.log.read(id, { after, limit: PAGE, types });
       yield* page;
       if (page.length < PAGE) return;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { OutFrame } from '../../realtime/out-frame.js';
 import { SESSION_STATUSES } from '../../sessions/session.types.js';
-import { type ToldEvent, toldEvent } from './ao-event.js';
+import { type LoggedEvent, type ToldEvent, toldEvent } from './ao-event.js';
 import type { AoSession } from './ao-event.types.js';
 import { sessionIdOf, type SessionFacts } from './ao-session-row.js';
 
@@ -32,7 +32,7 @@ export type Changes = z.infer<typeof updated>['after'];
 
 /** What a frame of ours says to somebody who knows only sessions and events. */
 export type Heard =
-  | { readonly kind: 'event'; readonly sessionId: string; readonly told: ToldEvent }
+  | { readonly kind: 'event'; readonly sessionId: string; readonly event: LoggedEvent; readonly told: ToldEvent }
   | { readonly kind: 'status'; readonly sessionId: string; readonly to: SessionStatusOf }
   | { readonly kind: 'created'; readonly sessionId: string; readonly status: SessionStatusOf }
   | { readonly kind: 'updated'; readonly sessionId: string; readonly changes: Changes }
@@ -56,8 +56,9 @@ const eventsIn = ({ sessionId, events }: z.infer<typeof eventsFrame>): Heard[] =
       const move = status.safeParse(payload);
       return move.success ? [{ kind: 'status', sessionId, to: move.data.to }] : [];
     }
-    const told = toldEvent({ type, occurredAt, payload: payload && JSON.stringify(payload) });
-    return told ? [{ kind: 'event', sessionId, told }] : [];
+    const event = { type, occurredAt, payload: payload ?? {} };
+    const told = toldEvent(event);
+    return told ? [{ kind: 'event', sessionId, event, told }] : [];
   });
 
 function factIn({ name, sessionId, data }: z.infer<typeof feedFrame>): Heard[] {

@@ -42,7 +42,12 @@ export class AoGateway implements OnModuleInit, UpgradeEndpoint {
   }
 
   private connected(socket: WebSocket, principal: Principal): void {
-    const outlet: AoOutlet = new AoOutlet(socket, this.limits, (frame) => connection.translate(frame));
+    const outlet: AoOutlet = new AoOutlet(
+      socket,
+      this.limits,
+      (frame) => connection.translate(frame),
+      (error) => connection.fail(error),
+    );
     const live: LiveAccess = this.watch.watch(principal, {
       held: () => outlet.hold(),
       changed: () => connection.review(),

@@ -2,6 +2,7 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { AuthModule } from '../../auth/auth.module.js';
 import { ErrorShapes } from '../../core/errors/error-shapes.service.js';
 import { EventLogModule } from '../../events/event-log.module.js';
+import { EventsModule } from '../../events/events.module.js';
 import { RealtimeModule } from '../../realtime/realtime.module.js';
 import { SessionsModule } from '../../sessions/sessions.module.js';
 import { AoConnectionSources } from './ao-connection-sources.service.js';
@@ -14,7 +15,7 @@ import { AoSessions } from './ao-sessions.service.js';
 
 /** The contract of agent-orchestrator on top of our services: docs/migrating/agent-orchestrator.md. */
 @Module({
-  imports: [AuthModule, EventLogModule, RealtimeModule, SessionsModule],
+  imports: [AuthModule, EventLogModule, EventsModule, RealtimeModule, SessionsModule],
   controllers: [AoSessionsController, AoEventsController],
   providers: [AoConnectionSources, AoEvents, AoGateway, AoSessions],
 })

@@ -13,8 +13,11 @@ export class CheckpointLimits {
   readonly lookEveryMs: number = 50;
   /** As many pages that wait are copied at once: 4 MiB, SQLite's own default, so that each fsync of the database is a short one. */
   readonly leastPages: number = 1_000;
-  /** From here on (64 MiB) writers wait once while the rest is copied, so that the log begins anew: under steady writing it never would. */
-  readonly mostLogPages: number = 16_384;
+  /**
+   * From here on (8 MiB) writers wait once while the rest is copied, so that the log begins anew: under steady writing it never would, and a
+   * log that grows is slow to sync, because the size of its file changes.
+   */
+  readonly mostLogPages: number = 2_000;
   /** After so long without a commit all of it is copied. */
   readonly idleMs: number = 2_000;
   /** Writers wait at most this often: another process that reads the log keeps it from beginning anew. */

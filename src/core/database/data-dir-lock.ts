@@ -36,7 +36,7 @@ export class DataDirLock {
       this.database = undefined;
       if (!(error instanceof BetterSqlite3.SqliteError) || !error.code.startsWith('SQLITE_BUSY'))
         throw new Error(
-          `MUSTER_DATA_DIR: ${dataDir} can't be used (${error instanceof Error ? error.message : String(error)}). Name a directory this user can write.`,
+          `MUSTER_DATA_DIR: ${dataDir} can't be used (${error instanceof Error ? error.message : String(error)}). Name a directory this user can write, on a disk with room.`,
           { cause: error },
         );
       throw new DataDirInUseError(

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../core/database/database.js';
-import { forUpdate, placeholders } from '../../core/database/dialect.js';
 import type { Work } from '../../core/database/work.js';
 
 /** An event as far as trimming looks at it. `bytes` is the size of its payload. */
@@ -66,18 +65,5 @@ export class TrimStore {
   async trim(work: Work, sessionId: string, from: number, to: number): Promise<void> {
     await work.query('update session_events set payload = null where session_id = ? and seq >= ? and seq <= ?', [sessionId, from, to]);
     await work.query('update session_heads set earliest_seq = ? where session_id = ?', [to + 1, sessionId]);
-  }
-
-  /** Takes blobs from a session whose kept events hold none of them, and removes those that no other session holds. */
-  async unlink(work: Work, sessionId: string, blobs: readonly string[]): Promise<void> {
-    if (blobs.length === 0) return;
-    const list = placeholders(1, blobs.length);
-    await work.query(`delete from session_blobs where session_id = ? and sha256 in ${list}`, [sessionId, ...blobs]);
-    // Who is about to link one of them has it locked: whether somebody does is looked at only after that.
-    await work.query(`select sha256 from blobs where sha256 in ${list} order by sha256${forUpdate(work.dialect)}`, blobs);
-    await work.query(
-      `delete from blobs where sha256 in ${list} and not exists (select 1 from session_blobs where session_blobs.sha256 = blobs.sha256)`,
-      blobs,
-    );
   }
 }

@@ -60,6 +60,11 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
     return this.topics.size;
   }
 
+  /** Gives the live readers of a session what was heard of it so far: for whoever tells them something else that came behind it. */
+  flush(sessionId: string): void {
+    this.topics.get(sessionId)?.flush();
+  }
+
   /** The topic of a session, heard from now on until the caller releases it. */
   acquire(sessionId: string, epoch: string): SessionTopic {
     const known = this.topics.get(sessionId);

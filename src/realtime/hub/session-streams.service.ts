@@ -5,14 +5,12 @@ import { problemOf } from '../../core/errors/problem.js';
 import { newId } from '../../core/ids.js';
 import { BEGINNING, type Cursor, formatCursor } from '../../events/cursor.js';
 import { EventLog } from '../../events/event-log.service.js';
-import { ResyncRequiredError } from '../../events/events.errors.js';
 import { OpenBlocks } from '../../events/open-blocks.service.js';
 import { SessionResponse } from '../../sessions/dto/session.response.js';
 import { isEnded } from '../../sessions/session.state.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame, session as sessionSchema } from '../frames.types.js';
 import { errorFrame } from '../error-frame.js';
-import { resyncFrame } from '../resync-frame.js';
 import { Hub } from './hub.service.js';
 import type { Outlet } from './outlet.js';
 import { SessionReader } from './session-reader.js';
@@ -109,10 +107,6 @@ export class SessionStreams {
 
   /** The log can't be read: the reader hears of which, and why, and comes again with its cursor. */
   private fail(outlet: Outlet, ends: StreamEnds, { sessionId, error }: { sessionId: string; error: unknown }): void {
-    if (error instanceof ResyncRequiredError) {
-      outlet.send(resyncFrame(error));
-      return ends.onEnd();
-    }
     const isKnown = error instanceof DomainError;
     const requestId = isKnown ? undefined : newId();
     if (!isKnown) this.logger.error({ msg: 'a stream failed', err: error, requestId, sessionId });
