@@ -7,10 +7,11 @@ import { BlobsStore } from './persistence/blobs.store.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 import { OpenBlocksStore } from './persistence/open-blocks.store.js';
 import { TrimStore } from './persistence/trim.store.js';
+import { WholePayloads } from './whole-payloads.service.js';
 
 /** The log itself, without access rules: what other modules build on. */
 @Module({
-  providers: [BlobsStore, EventLog, EventLogStore, EventTrimming, LogRenumbering, OpenBlocks, OpenBlocksStore, TrimStore],
-  exports: [BlobsStore, EventLog, EventTrimming, OpenBlocks],
+  providers: [BlobsStore, EventLog, EventLogStore, EventTrimming, LogRenumbering, OpenBlocks, OpenBlocksStore, TrimStore, WholePayloads],
+  exports: [BlobsStore, EventLog, EventTrimming, OpenBlocks, WholePayloads],
 })
 export class EventLogModule {}

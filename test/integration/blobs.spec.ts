@@ -6,6 +6,7 @@ import { EventLogModule } from '../../src/events/event-log.module.js';
 import { EventLog } from '../../src/events/event-log.service.js';
 import type { CommittedEvents, EventDraft } from '../../src/events/event-log.types.js';
 import { OpenBlocks } from '../../src/events/open-blocks.service.js';
+import { WholePayloads } from '../../src/events/whole-payloads.service.js';
 import { BlobsStore } from '../../src/events/persistence/blobs.store.js';
 import { DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
@@ -200,5 +201,37 @@ describe.each(DIALECTS)('content that is too large for an event on %s', (dialect
       },
     ]);
     expect((await content(sessionId, hashOf(text)))?.toString()).toBe(text);
+  });
+
+  it('can be put back, where it came from, as it was', async () => {
+    const [sessionId, other] = [await openLog(), await openLog()];
+    const whole = kernel.module.get(WholePayloads);
+    const base64 = Buffer.alloc(60 * K, 5).toString('base64');
+    const block = (type: string, fields: object) => ({ type: 'content', content: { type, ...fields } });
+    const payloads: Record<string, unknown>[] = [
+      { toolCallId: 't', rawOutput: { out: 'a'.repeat(90 * K) }, rawInput: Array.from({ length: 30_000 }, (_, n) => n) },
+      {
+        toolCallId: 't',
+        content: [
+          block('image', { data: base64, mimeType: 'image/png' }),
+          block('image', { data: base64, mimeType: 'text/plain' }),
+          block('image', { data: `${base64}!`, mimeType: 'image/png' }),
+          block('resource', { resource: { uri: 'a:b', blob: `A${base64.slice(1)}`, mimeType: 'application/json' } }),
+          block('resource', { resource: { uri: 'a:b', text: `["${'x'.repeat(70 * K)}"]`, mimeType: 'application/json' } }),
+        ],
+      },
+      { toolCallId: 't', ...Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`key-${n}`, n])) },
+      { toolCallId: 'small' },
+    ];
+    const drafts = payloads.map((payload): EventDraft => ({ type: 'tool_update', source: 'api', actor: 'test', payload }));
+    expect((await log.append(sessionId, drafts)).every(({ ok }) => ok)).toBe(true);
+    const stored = (await log.read(sessionId, { after: 0, limit: 10 })).map(({ payload }) => payload ?? '');
+    for (const [index, text] of stored.entries()) {
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(64 * K);
+      expect(JSON.parse(await whole.of(sessionId, text, 1024 * K))).toEqual(payloads[index]);
+      // Of a session that holds none of it, and of what is too large, nothing is put back.
+      expect(JSON.parse(await whole.of(other, text, 1024 * K))).toEqual(JSON.parse(text));
+      expect(JSON.parse(await whole.of(sessionId, text, K))).toEqual(JSON.parse(text));
+    }
   });
 });

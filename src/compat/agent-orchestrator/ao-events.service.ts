@@ -3,6 +3,7 @@ import { Access } from '../../auth/access.service.js';
 import type { Principal } from '../../auth/principal.types.js';
 import { EventLog } from '../../events/event-log.service.js';
 import type { StoredEvent } from '../../events/event-log.types.js';
+import { WholePayloads } from '../../events/whole-payloads.service.js';
 import { ExternalSessions, isReportedMove } from '../../sessions/external-sessions.service.js';
 import type { SessionEntity } from '../../sessions/persistence/session.entity.js';
 import { SessionScope } from '../../sessions/session-scope.service.js';
@@ -16,6 +17,8 @@ import { AoSessions } from './ao-sessions.service.js';
 
 /** Rows of the log that are read at once: a few milliseconds of work. */
 const PAGE = 500;
+/** Content beyond this is not put back into an event: all events of an answer are in memory. */
+const MAX_TOLD_BYTES = 1024 * 1024;
 
 /** Events as clients of agent-orchestrator send and read them. */
 @Injectable()
@@ -26,6 +29,7 @@ export class AoEvents {
     private readonly external: ExternalSessions,
     private readonly scope: SessionScope,
     private readonly access: Access,
+    private readonly payloads: WholePayloads,
   ) {}
 
   /** Stored when this resolves. @throws SessionNotFoundError, AoSessionMismatchError, ForbiddenError, SessionEndedError */
@@ -46,14 +50,15 @@ export class AoEvents {
 
   /** The first `limit` by their time, oldest first. */
   async read(session: SessionEntity, limit: number): Promise<AoStoredEvent[]> {
-    const told = await this.first(session, limit);
-    return told.flatMap((event) => {
-      const found = toldEvent(event);
-      if (!found) return [];
+    const told: AoStoredEvent[] = [];
+    for (const event of await this.first(session, limit)) {
+      const found = toldEvent(await this.whole(event));
+      if (!found) continue;
       const { eventType, timestamp, fields } = found;
       const head = { id: event.seq, session_id: sessionIdOf(session), event_type: eventType, timestamp };
-      return [{ ...head, ...fields }];
-    });
+      told.push({ ...head, ...fields });
+    }
+    return told;
   }
 
   /** As {@link read}; nothing where there is no such session. */
@@ -66,13 +71,12 @@ export class AoEvents {
   async result(principal: Principal, sessionId: string): Promise<string> {
     const session = await this.sessions.get(principal, sessionId);
     if (shownStatus(session.status) !== 'finished') throw new AoNotFinishedError();
-    let last: { occurredAt: string; content: unknown } | undefined;
+    let last: StoredEvent | undefined;
     for await (const event of this.each(session, ['message'])) {
       if (last && event.occurredAt < last.occurredAt) continue;
-      const fields = toldEvent(event)?.fields;
-      if (fields?.role === 'assistant') last = { occurredAt: event.occurredAt, content: fields.content };
+      if (toldEvent(event)?.fields.role === 'assistant') last = event;
     }
-    const text = textOf(last?.content);
+    const text = textOf(last && toldEvent(await this.whole(last))?.fields.content);
     if (text === undefined) throw new AoNoResultError();
     return text;
   }
@@ -81,6 +85,11 @@ export class AoEvents {
     let count = 0;
     for await (const event of this.each(session)) if (toldEvent(event)) count += 1;
     return count;
+  }
+
+  /** They know of no content beside an event. */
+  private async whole(event: StoredEvent): Promise<StoredEvent> {
+    return event.payload === null ? event : { ...event, payload: await this.payloads.of(event.sessionId, event.payload, MAX_TOLD_BYTES) };
   }
 
   private async make(principal: Principal, event: EventBody): Promise<SessionEntity> {
