@@ -52,6 +52,8 @@ interface Known {
   facts: SessionFacts | undefined;
   /** What came before its row was there. */
   early: Changes[];
+  /** The status of a change that is about to be told. */
+  coming?: SessionStatusOf | undefined;
   close: () => void;
 }
 
@@ -130,8 +132,6 @@ export class AoConnection {
       this.fail(new Error('a stream ended'));
       return [];
     }
-    // The feed does not wait for the log, which gathers what comes close together.
-    if (heard.kind === 'updated') this.sources.flush(heard.sessionId);
     const known = this.known.get(heard.sessionId);
     if (heard.kind === 'created') {
       if (!known) this.meet(heard.sessionId, heard.status);
@@ -143,7 +143,7 @@ export class AoConnection {
       if (heard.kind === 'updated') known.early.push(heard.changes);
       return [];
     }
-    if (heard.kind === 'updated') return this.change(known, known.facts, heard.changes);
+    if (heard.kind === 'updated') return this.changeInOrder(heard.sessionId, known, heard.changes);
     if (heard.kind === 'status') return this.move(known, known.facts, heard.to);
     return this.event(known, known.facts, heard);
   }
@@ -169,7 +169,15 @@ export class AoConnection {
 
   private move(known: Known, facts: SessionFacts, to: SessionStatusOf): object[] {
     known.facts = { ...facts, status: to };
-    return shownStatus(facts.status) === shownStatus(to) ? [] : [updatedFrame(rowOf(known.facts))];
+    return shownStatus(facts.status) === shownStatus(to) || known.coming === to ? [] : [updatedFrame(rowOf(known.facts))];
+  }
+
+  /** The feed does not wait for the log, which gathers what comes close together. A move that is part of the change is told with it. */
+  private changeInOrder(id: string, known: Known, changes: Changes): object[] {
+    known.coming = changes.status;
+    this.sources.flush(id);
+    known.coming = undefined;
+    return known.facts ? this.change(known, known.facts, changes) : [];
   }
 
   private change(known: Known, facts: SessionFacts, { name, projectDir, agent, lastResumedAt, status, metadata }: Changes): object[] {
