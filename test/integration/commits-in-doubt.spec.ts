@@ -23,7 +23,12 @@ describe.each(DIALECTS)('an agent is driven on %s', (dialect) => {
       await untilStatus(() => app.call('GET', path), 'idle');
       const events = (await app.call('GET', `${path}/events?limit=1000`)).body.items as any[];
       expect(events.filter(({ type }) => type === 'turn').map(({ payload }) => payload.state)).toEqual(['started', 'completed']);
-      expect(events.filter(({ type }) => type === 'status').map(({ payload }) => payload.to)).toEqual(['queued', 'starting', 'running', 'idle']);
+      expect(events.filter(({ type }) => type === 'status').map(({ payload }) => payload.to)).toEqual([
+        'queued',
+        'starting',
+        'running',
+        'idle',
+      ]);
       expect(events.filter(({ type, payload }) => type === 'message' && payload.role === 'assistant')).toHaveLength(1);
       await app.call('DELETE', path);
     } finally {
