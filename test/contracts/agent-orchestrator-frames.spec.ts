@@ -291,8 +291,8 @@ describe.each(DIALECTS)('the frames of agent-orchestrator on %s', (dialect) => {
       const slow = await connect();
       const quick = await connect();
       slow.socket.pause();
-      const large = 'x'.repeat(100_000);
-      const count = 120;
+      const large = 'x'.repeat(60_000);
+      const count = 200;
       for (let i = 0; i < count; i++) await send(session.session_id, 'message', { role: 'user', content: text(`${i} ${large}`) });
       await quick.untilTold(count);
       expect(slow.told.length).toBeLessThan(count);
