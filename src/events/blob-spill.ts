@@ -116,7 +116,9 @@ function contentOf(text: string, holder: JsonObject, key: string): Pick<Prepared
   if (isMedia || (isResource && key === 'blob')) {
     const bytes = Buffer.from(text, 'base64');
     // Only what is base64 in its one form: decoding skips what is none.
-    if (bytes.toString('base64') === text) return { bytes, mimeType: mimeTypeOf(holder['mimeType']) ?? 'application/octet-stream' };
+    // Decoded bytes are never plain text, so that the type says which of the two it is.
+    const named = mimeTypeOf(holder['mimeType']) ?? 'text/plain';
+    if (bytes.toString('base64') === text) return { bytes, mimeType: named === 'text/plain' ? 'application/octet-stream' : named };
   }
   const mimeType = isResource && key === 'text' ? mimeTypeOf(holder['mimeType']) : undefined;
   return { bytes: Buffer.from(text), mimeType: mimeType ?? 'text/plain' };

@@ -32,6 +32,8 @@ export interface Waiting {
 /** Writes a group in one transaction; what it returns tells the callers, and is called after the commit. */
 export type WriteGroup = (group: readonly Waiting[]) => Promise<readonly (() => void)[]>;
 
+const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 interface Line {
   readonly waiting: Waiting[];
   events: number;
@@ -94,9 +96,9 @@ export class GroupFlush {
   }
 
   private async flushAll(): Promise<void> {
-    // One turn of the event loop lets calls that arrived together share the first transaction too.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.lines.size > 0) await this.settle(this.takeGroup());
+    // A turn of the event loop before each transaction: calls that arrive together share it, and on SQLite, where a transaction is made of
+    // nothing but microtasks, everything else gets its turn too.
+    for (await turnOfLoop(); this.lines.size > 0; await turnOfLoop()) await this.settle(this.takeGroup());
     this.flushing = undefined;
   }
 

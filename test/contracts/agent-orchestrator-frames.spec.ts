@@ -113,6 +113,28 @@ describe.each(DIALECTS)('the frames of agent-orchestrator on %s', (dialect) => {
     );
   });
 
+  it('come in the order of what happened, across sessions', async () => {
+    // What the hub gathers of one session would be late among those of others.
+    const limits: any = app.get(RealtimeLimits);
+    const before = limits.coalesceMs;
+    limits.coalesceMs = 3_000;
+    try {
+      const sessions = [await make(), await make(), await make()];
+      const socket = await connect();
+      const expected: object[] = [];
+      for (let i = 0; i < 30; i++) {
+        const { session_id: id } = sessions[Math.floor(i / 2) % 3];
+        expected.push(told(await send(id, 'message', { role: 'user', content: text(String(i)) })));
+        if (i % 5 < 4) continue;
+        const { session } = (await own.call('PATCH', `/sessions/${id}`, { session_name: `name ${i}` })).body;
+        expected.push({ type: 'session_updated', session });
+      }
+      expect(await socket.untilTold(expected.length)).toEqual(expected);
+    } finally {
+      limits.coalesceMs = before;
+    }
+  });
+
   it('tell of events only, where they come by the old way', async () => {
     const socket = await connect();
     const id = randomUUID();
@@ -276,8 +298,8 @@ describe.each(DIALECTS)('the frames of agent-orchestrator on %s', (dialect) => {
       const slow = await connect();
       const quick = await connect();
       slow.socket.pause();
-      const large = 'x'.repeat(100_000);
-      const count = 120;
+      const large = 'x'.repeat(60_000);
+      const count = 200;
       for (let i = 0; i < count; i++) await send(session.session_id, 'message', { role: 'user', content: text(`${i} ${large}`) });
       await quick.untilTold(count);
       expect(slow.told.length).toBeLessThan(count);

@@ -196,6 +196,19 @@ describe.each(DIALECTS)('the contract of agent-orchestrator on %s', (dialect) =>
       expect([status, body]).toEqual([200, { result: 'the last' }]);
     });
 
+    it('is whole, however long, and so is what its tools said', async () => {
+      const id = await make();
+      const [answer, output] = ['a long answer '.repeat(10_000), { stdout: 'much '.repeat(30_000), code: 0 }];
+      await send(id, 'post_tool', { tool_name: 'Bash', tool_input: { command: 'x' }, tool_output: output });
+      await send(id, 'message', { role: 'assistant', content: text(answer) });
+      await send(id, 'session_stop');
+      expect((await ao.get(`/sessions/${id}/result`)).body.result === answer).toBe(true);
+      const { events } = (await ao.get(`/sessions/${id}/events`)).body;
+      const of = (type: string) => events.find(({ event_type }: any) => event_type === type);
+      expect(of('post_tool').tool_output).toEqual(output);
+      expect(of('message').content).toEqual(text(answer));
+    });
+
     it('is a text where a text was sent', async () => {
       const id = await make();
       await send(id, 'session_stop');

@@ -206,7 +206,7 @@ const title = isPossible ? 'a full disk below %s' : `a full disk below %s (skipp
     await appendUntilFull();
     const before = server.log.length;
     closeSync(openSync(gate, 'w'));
-    await eventually(() => /could not be (written|taken|saved)|is repeated|wait/.test(server.log.slice(before)));
+    await eventually(() => /could not be (written|taken|saved)|was not taken|is repeated|wait/.test(server.log.slice(before)));
     place.disk.free();
     await untilStatus(() => server.call('GET', `/api/sessions/${session.id}`), 'idle');
     const text = JSON.stringify(await events());

@@ -6,6 +6,7 @@ import { EventLogModule } from '../../src/events/event-log.module.js';
 import { EventLog } from '../../src/events/event-log.service.js';
 import type { CommittedEvents, EventDraft } from '../../src/events/event-log.types.js';
 import { OpenBlocks } from '../../src/events/open-blocks.service.js';
+import { refsIn, restored } from '../../src/events/blob-restore.js';
 import { BlobsStore } from '../../src/events/persistence/blobs.store.js';
 import { DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
@@ -200,5 +201,36 @@ describe.each(DIALECTS)('content that is too large for an event on %s', (dialect
       },
     ]);
     expect((await content(sessionId, hashOf(text)))?.toString()).toBe(text);
+  });
+
+  it('can be put back, where it came from, as it was', async () => {
+    const sessionId = await openLog();
+    const base64 = Buffer.alloc(60 * K, 5).toString('base64');
+    const block = (type: string, fields: object) => ({ type: 'content', content: { type, ...fields } });
+    const payloads: Record<string, unknown>[] = [
+      { toolCallId: 't', rawOutput: { out: 'a'.repeat(90 * K) }, rawInput: Array.from({ length: 30_000 }, (_, n) => n) },
+      {
+        toolCallId: 't',
+        content: [
+          block('image', { data: base64, mimeType: 'image/png' }),
+          block('image', { data: base64, mimeType: 'text/plain' }),
+          block('image', { data: `${base64}!`, mimeType: 'image/png' }),
+          block('resource', { resource: { uri: 'a:b', blob: `A${base64.slice(1)}`, mimeType: 'application/json' } }),
+          block('resource', { resource: { uri: 'a:b', text: `["${'x'.repeat(70 * K)}"]`, mimeType: 'application/json' } }),
+        ],
+      },
+      { toolCallId: 't', ...Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`key-${n}`, n])) },
+      { toolCallId: 'small' },
+    ];
+    const drafts = payloads.map((payload): EventDraft => ({ type: 'tool_update', source: 'api', actor: 'test', payload }));
+    expect((await log.append(sessionId, drafts)).every(({ ok }) => ok)).toBe(true);
+    const stored = (await log.read(sessionId, { after: 0, limit: 10 })).map(({ payload }) => payload ?? '');
+    for (const [index, text] of stored.entries()) {
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(64 * K);
+      const payload = JSON.parse(text);
+      const contents = new Map<string, Buffer>();
+      for (const { blob } of refsIn(payload)) contents.set(blob, (await content(sessionId, blob)) ?? Buffer.alloc(0));
+      expect(restored(payload, (sha256) => contents.get(sha256))).toEqual(payloads[index]);
+    }
   });
 });

@@ -4,6 +4,7 @@ import { Outbox } from '../../core/database/outbox.js';
 import { BEGINNING, type Cursor } from '../../events/cursor.js';
 import type { JsonObject } from '../../core/json.js';
 import { Blobs } from '../../events/blobs.service.js';
+import { EventLog } from '../../events/event-log.service.js';
 import { Hub } from '../../realtime/hub/hub.service.js';
 import { Streams } from '../../realtime/hub/streams.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
@@ -15,12 +16,16 @@ const PAGE = 200;
 /** Where the connections of agent-orchestrator's clients get what they tell. */
 @Injectable()
 export class AoConnectionSources implements AoSources {
+  private connections = 0;
+  private unsubscribe: (() => void) | undefined;
+
   constructor(
     readonly streams: Streams,
     private readonly outbox: Outbox,
     private readonly all: SessionsService,
     private readonly blobs: Blobs,
     private readonly hub: Hub,
+    private readonly log: EventLog,
   ) {}
 
   readonly feedHead = async (): Promise<Cursor> => {
@@ -51,7 +56,17 @@ export class AoConnectionSources implements AoSources {
     return { facts: factsOf(session), after: BEGINNING };
   };
 
-  readonly flush = (sessionId: string): void => this.hub.flush(sessionId);
+  /** The hub gathers the events of each session; whoever sees them all would see those of one late. */
+  readonly keepOrder = (): (() => void) => {
+    this.connections += 1;
+    this.unsubscribe ??= this.log.onCommitted(({ sessionId }) => this.hub.flush(sessionId));
+    return () => {
+      this.connections -= 1;
+      if (this.connections > 0) return;
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
+    };
+  };
   readonly bytesBeside = (payload: JsonObject): number => this.blobs.bytesBeside(payload);
   readonly whole = (principal: Principal, id: string, payload: JsonObject): Promise<JsonObject> => this.blobs.whole(principal, id, payload);
 }

@@ -33,6 +33,8 @@ export interface PlacedSession {
 }
 
 export interface AoSources {
+  /** Events of different sessions come in the order of their commits, until what it gives is called. */
+  readonly keepOrder: () => () => void;
   readonly streams: Streams;
   /** Where the feed stands. */
   readonly feedHead: () => Promise<Cursor>;
@@ -40,8 +42,6 @@ export interface AoSources {
   readonly sessions: (principal: Principal) => Promise<PlacedSession[]>;
   /** One session, with the beginning of its log as its place. */
   readonly session: (principal: Principal, id: string) => Promise<PlacedSession>;
-  /** Sends what was heard of a session so far. */
-  readonly flush: (sessionId: string) => void;
   /** How many bytes of a payload are kept beside the log; 0: it is whole. */
   readonly bytesBeside: (payload: JsonObject) => number;
   readonly whole: (principal: Principal, id: string, payload: JsonObject) => Promise<JsonObject>;
@@ -52,6 +52,7 @@ interface Known {
   facts: SessionFacts | undefined;
   /** What came before its row was there. */
   early: Changes[];
+  isCaughtUp?: Promise<void>;
   close: () => void;
 }
 
@@ -64,13 +65,17 @@ export class AoConnection {
   private readonly known = new Map<string, Known>();
   private joining: Promise<void> = Promise.resolve();
   private isBegun = false;
+  /** Its move is told at the end of this turn. */
+  private moved: Known | undefined;
 
   constructor(
     private readonly live: LiveAccess,
     private readonly outlet: AoOutlet,
     private readonly sources: AoSources,
   ) {
+    const release = sources.keepOrder();
     outlet.onClose(() => {
+      release();
       live.close();
       this.known.forEach(({ close }) => close());
       this.known.clear();
@@ -83,7 +88,7 @@ export class AoConnection {
 
   /** What a frame of ours is to this peer. */
   translate(frame: OutFrame): AoFrame[] {
-    return heardIn(frame).flatMap((heard) => this.tell(heard));
+    return heardIn(frame).flatMap((heard) => [...this.untold(heard), ...this.tell(heard)]);
   }
 
   /** More or less may be seen: tells what comes and goes, then lets go. */
@@ -130,8 +135,6 @@ export class AoConnection {
       this.fail(new Error('a stream ended'));
       return [];
     }
-    // The feed does not wait for the log, which gathers what comes close together.
-    if (heard.kind === 'updated') this.sources.flush(heard.sessionId);
     const known = this.known.get(heard.sessionId);
     if (heard.kind === 'created') {
       if (!known) this.meet(heard.sessionId, heard.status);
@@ -167,9 +170,24 @@ export class AoConnection {
     });
   }
 
+  /** What is changed with a move is told by the feed, right behind it: both are one frame. */
   private move(known: Known, facts: SessionFacts, to: SessionStatusOf): object[] {
     known.facts = { ...facts, status: to };
-    return shownStatus(facts.status) === shownStatus(to) ? [] : [updatedFrame(rowOf(known.facts))];
+    if (shownStatus(facts.status) !== shownStatus(to)) this.tellSoon(known);
+    return [];
+  }
+
+  private tellSoon(known: Known): void {
+    this.moved = known;
+    setImmediate(() => this.outlet.tell(this.untold()));
+  }
+
+  /** A move that is not told yet goes before everything else, unless `next` tells it as well. */
+  private untold(next?: Heard): object[] {
+    const { moved } = this;
+    this.moved = undefined;
+    const isToldByNext = next?.kind === 'updated' && this.known.get(next.sessionId) === moved;
+    return moved?.facts && !isToldByNext ? [updatedFrame(rowOf(moved.facts))] : [];
   }
 
   private change(known: Known, facts: SessionFacts, { name, projectDir, agent, lastResumedAt, status, metadata }: Changes): object[] {
@@ -208,7 +226,9 @@ export class AoConnection {
           for (const changes of known.early.splice(0)) this.outlet.tell(this.change(known, known.facts, changes));
         },
       );
+      // What happens in it comes before what happens to others behind it.
       await this.join(id, known, { epoch: null, seq: 0 });
+      await known.isCaughtUp;
     });
   }
 
@@ -237,8 +257,13 @@ export class AoConnection {
       (principal) => this.sources.streams.sessions.prepare(principal, id, { after, deltas: false }),
       (stream) => {
         if (!this.isKnown(id, known)) return stream.cancel();
-        const reader = stream.start(this.outlet, { onEnd: () => undefined });
-        known.close = () => reader.close();
+        known.isCaughtUp = new Promise((resolve) => {
+          const reader = stream.start(this.outlet, { onEnd: resolve, onCaughtUp: resolve });
+          known.close = () => {
+            reader.close();
+            resolve();
+          };
+        });
       },
       (stream) => stream.cancel(),
     );
