@@ -7,7 +7,7 @@ import { isUnavailable } from '../core/errors/domain.error.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
 import { type Cursor, formatCursor } from './cursor.js';
-import type { Appended, AppendResult, CommittedEvents, EventDraft, Head, StoredEvent } from './event-log.types.js';
+import type { Appended, AppendResult, CommittedEvents, EventDraft, EventText, Head, StoredEvent } from './event-log.types.js';
 import { prepareEvent, type PreparedEvent } from './event-preparation.js';
 import { LogNotFoundError, ResyncRequiredError } from './events.errors.js';
 import { GroupFlush, type Waiting } from './group-flush.js';
@@ -141,9 +141,9 @@ export class EventLog implements OnModuleInit {
     return events.filter(({ payload }) => payload !== null);
   }
 
-  /** Events with `after < seq` as they are stored, in order: of those that are no longer kept the payload is `null`. */
-  readStored(sessionId: string, range: { after: number; limit: number }): Promise<StoredEvent[]> {
-    return this.store.read(sessionId, range);
+  /** The texts of the events with `after < seq`, in order; of those that are no longer kept the payload is `null`. */
+  readTexts(sessionId: string, after: number, limit: number): Promise<EventText[]> {
+    return this.store.readTexts(sessionId, after, limit);
   }
 
   /** The number behind which a reader with this cursor reads on; the bare 0 begins with the first event that is kept. */

@@ -51,6 +51,15 @@ export interface StoredEvent {
   readonly payload: string | null;
 }
 
+/** An event as JSON text in two parts, `head` and `payload`, that a brace closes; `payload` is `null` where retention trimmed it. */
+export interface EventText {
+  readonly seq: number;
+  readonly id: string;
+  readonly type: string;
+  readonly head: string;
+  readonly payload: string | null;
+}
+
 /** New events of one session, in order, after their commit: `events[0].seq === prev + 1`. */
 export interface CommittedEvents {
   readonly sessionId: string;

@@ -3,7 +3,7 @@ import { EVENT_SOURCES } from '../events/event-log.types.js';
 import { isKnownType, type KnownEventType, PAYLOADS } from '../events/event-payloads.types.js';
 import { STORED_PAYLOADS } from '../events/stored-payloads.types.js';
 import { SESSION_STATUSES } from '../sessions/session.types.js';
-import { OutFrame } from './out-frame.js';
+import { type OutFrame, TextFrame } from './out-frame.js';
 
 /** Every frame the server sends, on the WebSocket and (where `id` makes no sense) as SSE: the one source of types, AsyncAPI and tests. */
 
@@ -209,4 +209,4 @@ export type OutBody<T extends OutType> = z.infer<(typeof OUT_FRAMES)[T]>;
 export const isOutType = (type: string): type is OutType => Object.hasOwn(OUT_FRAMES, type);
 
 export const outFrame = <T extends OutType>(body: OutBody<T> & { type: T }, cursor?: string): OutFrame =>
-  new OutFrame(body.type, JSON.stringify(body), cursor);
+  new TextFrame(body.type, JSON.stringify(body), cursor);

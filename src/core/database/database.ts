@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, ObjectLiteral, EntityTarget, Repository } from 'typeorm';
+import { ArrayQuery } from './array-query.js';
 import { type Dialect, forDialect } from './dialect.js';
 import type { Span } from './span.js';
 import type { Work } from './work.js';
@@ -51,5 +52,10 @@ export class Database {
   /** Rows of a statement written with `?`, read where {@link reading} reads. */
   query<T extends object>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
     return this.manager.query<T[]>(forDialect(this.dialect, sql), [...parameters]);
+  }
+
+  /** A statement written with `?` for what reads many rows. It never sees what a unit of work has not committed. */
+  arrayQuery<T extends unknown[]>(sql: string): ArrayQuery<T> {
+    return new ArrayQuery(this.reader, forDialect(this.dialect, sql));
   }
 }

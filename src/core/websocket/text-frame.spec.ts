@@ -13,7 +13,7 @@ describe('textFrame', () => {
     server = createServer().on('upgrade', (request, socket, head) =>
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         for (const text of texts) {
-          socket.write(textFrame(text));
+          socket.write(textFrame(Buffer.byteLength(text), (frame, at) => void frame.write(text, at)));
           webSocket.send('between');
         }
       }),

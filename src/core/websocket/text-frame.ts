@@ -4,9 +4,11 @@ const FIN_TEXT = 0x81;
 const MAX_SHORT = 125;
 const MAX_TWO_BYTES = 0xffff;
 
-/** A text message as a server's frame on the wire: the same bytes for every peer, so that they are made once. */
-export function textFrame(text: string): Buffer {
-  const length = Buffer.byteLength(text);
+/**
+ * A text message as a server's frame on the wire: the same bytes for every peer, so that they are made once. `write` puts its
+ * `length` bytes of UTF-8 into `frame` at `at`.
+ */
+export function textFrame(length: number, write: (frame: Buffer, at: number) => void): Buffer {
   const start = length <= MAX_SHORT ? 2 : length <= MAX_TWO_BYTES ? 4 : 10;
   const frame = Buffer.allocUnsafe(start + length);
   frame[0] = FIN_TEXT;
@@ -18,6 +20,6 @@ export function textFrame(text: string): Buffer {
     frame[1] = 127;
     frame.writeBigUInt64BE(BigInt(length), 2);
   }
-  frame.write(text, start);
+  write(frame, start);
   return frame;
 }

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { ArrayQuery } from '../../core/database/array-query.js';
 import { Database } from '../../core/database/database.js';
 import { placeholders } from '../../core/database/dialect.js';
 import type { Work } from '../../core/database/work.js';
-import type { EventSource, Head, StoredEvent } from '../event-log.types.js';
+import type { EventSource, EventText, Head, StoredEvent } from '../event-log.types.js';
+import { eventText } from '../wire-event.js';
 import type { KnownEvent } from '../numbering.js';
 import { advanceHeads, findByIds, type Growth, HEAD, insertEvents, lockHeads, type WantedIds } from './event-log.statements.js';
 
@@ -35,13 +37,31 @@ interface EventRow {
   payload: string | null;
 }
 
+type EventColumns = [
+  seq: number,
+  id: string,
+  turn: number | null,
+  type: string,
+  source: EventSource,
+  actor: string,
+  occurredAt: string,
+  recordedAt: string,
+  nativeId: string | null,
+  payload: string | null,
+];
+
 const EVENT = 'seq, id, turn, type, source, actor, occurred_at, recorded_at, native_id, payload';
 const IDS_A_QUERY = 500;
 
 /** The statements of the log: plain SQL over both databases, no entities, payloads as text. */
 @Injectable()
 export class EventLogStore {
-  constructor(private readonly db: Database) {}
+  /** A window of numbers, which have no gaps: without statistics PostgreSQL plans `order by … limit` as a sort of the whole log. */
+  private readonly window: ArrayQuery<EventColumns>;
+
+  constructor(private readonly db: Database) {
+    this.window = db.arrayQuery(`select ${EVENT} from session_events where session_id = ? and seq > ? and seq <= ? order by seq`);
+  }
 
   async insertHead(work: Work, sessionId: string, epoch: string): Promise<void> {
     await work.query(
@@ -112,6 +132,10 @@ export class EventLogStore {
     return rows.map((row) => storedOf(sessionId, row));
   }
 
+  async readTexts(sessionId: string, after: number, limit: number): Promise<EventText[]> {
+    return (await this.window.read(sessionId, after, after + limit)).map(textOf);
+  }
+
   async remove(work: Work, sessionId: string): Promise<void> {
     for (const name of ['session_events', 'open_blocks', 'session_heads'])
       await work.query(`delete from ${name} where session_id = ?`, [sessionId]);
@@ -145,3 +169,6 @@ const storedOf = (sessionId: string, row: EventRow): StoredEvent => ({
   nativeId: row.native_id,
   payload: row.payload,
 });
+
+const textOf = ([seq, id, turn, type, source, actor, occurredAt, recordedAt, nativeId, payload]: EventColumns): EventText =>
+  eventText({ seq, id, turn, type, source, actor, occurredAt, recordedAt, nativeId, payload });

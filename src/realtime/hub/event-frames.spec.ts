@@ -1,11 +1,14 @@
+import type { StoredEvent } from '../../events/event-log.types.js';
 import { EPOCH, SESSION, stored } from '../testing/fake-log.js';
-import { framesOf, toWire } from './event-frames.js';
+import { eventText } from '../../events/wire-event.js';
+import { EventsFrame, framesOf, toWire as pack, type WireEvent } from './event-frames.js';
 
 const LOG = { sessionId: SESSION, epoch: EPOCH };
+const toWire = (event: StoredEvent): WireEvent => pack([eventText(event)])[0]!;
 const BOUNDS = { frameEvents: 64, frameBytes: 64 * 1024 };
 const payload = (length: number) => JSON.stringify({ level: 'info', text: 'x'.repeat(length) });
 const wires = (count: number, length = 10) =>
-  Array.from({ length: count }, (_, index) => toWire(stored(index + 1, { payload: payload(length) })));
+  pack(Array.from({ length: count }, (_, index) => eventText(stored(index + 1, { payload: payload(length) }))));
 
 describe('framesOf', () => {
   it('puts at most 64 events into a frame, each following the one before', () => {
@@ -38,6 +41,16 @@ describe('framesOf', () => {
     const [frame] = framesOf(LOG, 0, [toWire(stored(1, { payload: odd })), toWire(stored(2, { payload: null }))], BOUNDS);
     expect(frame?.text).toContain(`"payload":${odd}`);
     expect(frame?.text).toContain('"payload":null');
+  });
+
+  it('is the same frame whether its events lie together or apart', () => {
+    const together = wires(10);
+    const a = new EventsFrame(LOG, 2, 8, together.slice(2, 8));
+    const apart = Array.from({ length: 10 }, (_, index) => toWire(stored(index + 1, { payload: payload(10) })));
+    const mixed = [...apart.slice(2, 4), ...together.slice(4, 6), ...apart.slice(6, 8)];
+    expect(new EventsFrame(LOG, 2, 8, mixed).webSocket.equals(a.webSocket)).toBe(true);
+    expect(new EventsFrame(LOG, 2, 8, mixed).serverSent.toString()).toBe(`event: events\nid: ${EPOCH}.8\ndata: ${a.text}\n\n`);
+    expect(JSON.parse(a.text).events.map(({ seq }: { seq: number }) => seq)).toEqual([3, 4, 5, 6, 7, 8]);
   });
 
   it('makes no frame of nothing', () => {

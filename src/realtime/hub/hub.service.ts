@@ -86,7 +86,7 @@ export class Hub implements OnModuleInit, OnModuleDestroy {
 
   private readable(sessionId: string): ReadableLog {
     return {
-      read: (after, limit) => this.log.readStored(sessionId, { after, limit }),
+      read: (after, limit) => this.log.readTexts(sessionId, after, limit),
       head: () => this.log.head(sessionId),
       openBlocks: () => this.blocks.of(sessionId),
     };

@@ -1,4 +1,4 @@
-import type { Head, OpenBlock, StoredEvent } from '../../events/event-log.types.js';
+import type { EventText, Head, OpenBlock } from '../../events/event-log.types.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
 import { type EventsFrame, framesOf, type LogName, toWire } from './event-frames.js';
 import type { Gate } from './gate.js';
@@ -7,7 +7,7 @@ import type { PageCache } from './page-cache.js';
 /** The log of one session: where its readers find what they did not hear. */
 export interface ReadableLog {
   /** Events with `after < seq`, in order; the payload is `null` where it is no longer kept. */
-  read(after: number, limit: number): Promise<StoredEvent[]>;
+  read(after: number, limit: number): Promise<EventText[]>;
   /** @throws LogNotFoundError where the log is gone */
   head(): Promise<Head>;
   openBlocks(): readonly OpenBlock[];
@@ -73,13 +73,13 @@ export class LogPages {
 
   private async read(key: string, start: number, size: number): Promise<LogPage> {
     const rows = await this.gate.run(() => this.log.read(start, size));
-    const events = rows.map(toWire);
+    const events = toWire(rows);
     const last = events.at(-1)?.seq ?? start;
-    const bytes = events.reduce((sum, each) => sum + each.bytes, 0);
+    const bytes = events.at(-1)?.end ?? 0;
     const isFull = last >= start + size;
     const hasHoles = last - start !== rows.length || rows.some(({ payload }) => payload === null);
     const page: LogPage = { frames: framesOf(this.name, start, events, this.limits), last, isFull, hasHoles, bytes };
-    // Its bytes are held twice at most: as the text of its events, and as those of its frames.
+    // Its bytes are held twice: as those of its events, and as those of its frames.
     this.cache.put(key, page, 2 * bytes);
     if (bytes > this.limits.pageBytes && size === this.size) this.size = Math.max(1, Math.floor(size / 2));
     return page;

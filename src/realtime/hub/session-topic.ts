@@ -1,17 +1,18 @@
 import { formatCursor } from '../../events/cursor.js';
+import { eventText } from '../../events/wire-event.js';
 import type { CommittedEvents, Delta } from '../../events/event-log.types.js';
 import { PAYLOADS } from '../../events/event-payloads.types.js';
 import type { SessionStatus } from '../../sessions/session.types.js';
-import { OutFrame } from '../out-frame.js';
+import { TextFrame } from '../out-frame.js';
 import type { RealtimeLimits } from '../realtime-limits.js';
-import { type EventsFrame, framesOf, type LogName, toWire, type WireEvent } from './event-frames.js';
+import { bytesOf, type EventsFrame, framesOf, type LogName, toWire, type WireEvent } from './event-frames.js';
 import type { LogPages, ReadableLog } from './log-pages.js';
 import { Tail } from './tail.js';
 
 export type EndStatus = SessionStatus | 'deleted';
 
 /** A delta as a frame, with what a reader needs to see whether it follows. */
-export class DeltaFrame extends OutFrame {
+export class DeltaFrame extends TextFrame {
   constructor(readonly delta: Delta) {
     const { sessionId, turn, blockId, kind, offset, text } = delta;
     super('delta', JSON.stringify({ type: 'delta', sessionId, turn, blockId, kind, offset, text }));
@@ -92,11 +93,10 @@ export class SessionTopic {
       this.flush();
       this.tail.reset(prev);
     }
-    for (const event of events) {
-      if (heard !== undefined && event.seq <= heard) continue;
-      const wire = toWire(event);
-      this.tail.push(wire.seq, wire, wire.bytes);
-      this.pending.push({ event: wire });
+    const unheard = heard === undefined ? events : events.filter(({ seq }) => seq > heard);
+    for (const event of toWire(unheard.map(eventText))) {
+      this.tail.push(event.seq, event, bytesOf(event));
+      this.pending.push({ event });
     }
     const last = prev + events.length;
     this.note(last);

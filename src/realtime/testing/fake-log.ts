@@ -1,5 +1,6 @@
-import type { CommittedEvents, Head, OpenBlock, StoredEvent } from '../../events/event-log.types.js';
+import type { CommittedEvents, EventText, Head, OpenBlock, StoredEvent } from '../../events/event-log.types.js';
 import { LogNotFoundError } from '../../events/events.errors.js';
+import { eventText } from '../../events/wire-event.js';
 import type { ReadableLog } from '../hub/log-pages.js';
 
 export const SESSION = 's1';
@@ -49,11 +50,11 @@ export class FakeLog implements ReadableLog {
     this.earliestSeq = count + 1;
   }
 
-  async read(after: number, limit: number): Promise<StoredEvent[]> {
+  async read(after: number, limit: number): Promise<EventText[]> {
     this.reads += 1;
     const page = this.isGone ? [] : this.events.filter(({ seq }) => seq > after).slice(0, limit);
     this.duringRead();
-    return page;
+    return page.map(eventText);
   }
 
   async head(): Promise<Head> {
