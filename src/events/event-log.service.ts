@@ -227,10 +227,18 @@ export class EventLog implements OnModuleInit {
   }
 
   private tell({ sessionId, epoch, lastSeq: prev }: Head, fresh: readonly PreparedEvent[], recordedAt: string, ended: boolean): void {
-    const events = fresh.map((event, index) => ({ ...event, sessionId, seq: prev + 1 + index, recordedAt }));
+    const events = fresh.map((event, index) => storedOf(event, sessionId, prev + 1 + index, recordedAt));
     this.listeners.forEach((listener) => listener({ sessionId, epoch, prev, ended, events }));
   }
 }
+
+/** As it is read from the log: without what only its projections need. */
+const storedOf = (
+  { id, turn, type, source, actor, occurredAt, nativeId, payload }: PreparedEvent,
+  sessionId: string,
+  seq: number,
+  recordedAt: string,
+): StoredEvent => ({ sessionId, seq, id, turn, type, source, actor, occurredAt, recordedAt, nativeId, payload });
 
 const NONE: ReadonlyMap<string, KnownEvent> = new Map();
 

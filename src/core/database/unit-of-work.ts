@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { deferred } from '../deferred.js';
 import type { QueryRunner } from 'typeorm';
-import { storageErrorOf } from '../errors/storage.errors.js';
+import { DatabaseUnavailableError, storageErrorOf } from '../errors/storage.errors.js';
 import { requestContext } from '../http/request-context.js';
 import { EventBus } from '../event-bus/event-bus.js';
 import { Database } from './database.js';
@@ -139,7 +139,9 @@ export class UnitOfWork {
     } catch (error) {
       work.isOpen = false;
       if (hasBegun && runner.isTransactionActive) await this.rollBack(runner);
-      const storageError = storageErrorOf(error);
+      // TypeORM gives a connection back when it is lost, and then says only that it was given back.
+      const isLost = hasBegun && runner.isReleased && this.db.dialect === 'postgres';
+      const storageError = storageErrorOf(error) ?? (isLost ? new DatabaseUnavailableError('the connection was lost', error) : undefined);
       if (storageError) this.storage.failed(storageError);
       throw storageError ?? error;
     } finally {

@@ -93,11 +93,7 @@ export function insertEvents(dialect: Dialect, growths: readonly Growth[], recor
   const statements: Statement[] = [];
   let at = 0;
   for (const size of SIZES)
-    for (; rows.length - at >= size; at += size)
-      statements.push({
-        sql: `insert into session_events (${EVENT}) values ${placeholders(size, columns)}`,
-        parameters: rows.slice(at, at + size).flat(),
-      });
+    for (; rows.length - at >= size; at += size) statements.push({ sql: insertOf(size), parameters: rows.slice(at, at + size).flat() });
   return statements;
 }
 
@@ -119,6 +115,15 @@ export function advanceHeads(dialect: Dialect, growths: readonly Growth[]): Stat
     sql: 'update session_heads set last_seq = ?, message_count = ?, ended = ? where session_id = ?',
     parameters: [lastSeq, messageCount, Number(ended), sessionId],
   }));
+}
+
+const inserts = new Map<number, string>();
+function insertOf(rows: number): string {
+  const known = inserts.get(rows);
+  if (known !== undefined) return known;
+  const sql = `insert into session_events (${EVENT}) values ${placeholders(rows, EVENT_TYPES.length)}`;
+  inserts.set(rows, sql);
+  return sql;
 }
 
 function rowOf({ sessionId, lastSeq }: Head, event: PreparedEvent, index: number, recordedAt: string): Value[] {
