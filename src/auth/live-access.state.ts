@@ -18,7 +18,7 @@ export interface AccessWatcher {
 /** Whose something long-lived is, as of now. */
 export class LiveAccess {
   private state: 'good' | 'held' | 'ended' = 'good';
-  private error: DomainError = new UnauthenticatedError();
+  private error: DomainError | undefined;
   private waiting: (() => void)[] = [];
   /** Counts how often it was looked at anew. */
   revision = 0;
@@ -46,7 +46,7 @@ export class LiveAccess {
   /** Resolves as soon as nothing is being looked up. @throws UnauthenticatedError, UnavailableError where it has ended */
   async settled(): Promise<Principal> {
     while (this.state === 'held') await new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.hasEnded()) throw this.error;
+    if (this.hasEnded()) throw this.error ?? new UnauthenticatedError();
     return this.current;
   }
 

@@ -51,6 +51,8 @@ export function toWire(texts: readonly EventText[]): WireEvent[] {
 
 /** Some events of one session that follow each other. Their payloads are never parsed on their way. */
 export class EventsFrame extends OutFrame {
+  /** Ids of the events in it that may be the whole of a streaming text. */
+  readonly textIds: readonly string[];
   private readonly head: string;
   protected readonly size: number;
 
@@ -63,6 +65,7 @@ export class EventsFrame extends OutFrame {
   ) {
     const cursor = formatCursor(epoch, last);
     super('events', cursor);
+    this.textIds = events.filter(({ type }) => type === 'message' || type === 'thought').map(({ id }) => id);
     this.head = `{"type":"events","sessionId":${JSON.stringify(sessionId)},"prev":${prev},"cursor":"${cursor}","events":[`;
     this.size = Buffer.byteLength(this.head) + events.reduce((sum, event) => sum + bytesOf(event) + 1, 0) + 1;
   }

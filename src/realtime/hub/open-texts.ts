@@ -1,10 +1,8 @@
 import type { OpenBlock } from '../../events/event-log.types.js';
-import type { WireEvent } from './event-frames.js';
+import type { EventsFrame } from './event-frames.js';
 import type { ReadableLog } from './log-pages.js';
 import type { Outlet } from './outlet.js';
 import { DeltaFrame } from './session-topic.js';
-
-const isText = ({ type }: WireEvent): boolean => type === 'message' || type === 'thought';
 
 /** How much of the streaming text of a session one reader has: it gets each piece once, and none behind the event that has it whole. */
 export class OpenTexts {
@@ -49,12 +47,12 @@ export class OpenTexts {
   }
 
   /** A block's text is stored as the event with its id: no delta of it may follow. */
-  noteStored(events: readonly WireEvent[], isBehind: boolean): void {
+  noteStored({ textIds }: EventsFrame, isBehind: boolean): void {
+    if (textIds.length === 0 || (this.texts.size === 0 && !isBehind)) return;
     const open = isBehind ? this.log.openBlocks() : [];
-    for (const event of events) {
-      if (!isText(event)) continue;
-      this.texts.delete(event.id);
-      if (open.some(({ blockId }) => blockId === event.id)) this.stored.add(event.id);
+    for (const id of textIds) {
+      this.texts.delete(id);
+      if (open.some(({ blockId }) => blockId === id)) this.stored.add(id);
     }
   }
 

@@ -182,7 +182,7 @@ export class SessionReader implements TopicReader {
     const isNew = frame.prev === this.last;
     const events = isNew && !types ? frame.events : frame.events.filter(({ seq, type }) => seq > this.last && (!types || types.has(type)));
     this.last = frame.last;
-    this.texts?.noteStored(frame.events, this.isBehind());
+    this.texts?.noteStored(frame, this.isBehind());
     if (events.length === 0) return;
     this.outlet.send(isNew && !types ? frame : new EventsFrame(this.topic.log, this.lastSent, frame.last, events));
     this.lastSent = frame.last;

@@ -54,6 +54,7 @@ export class SessionTopic {
   private pending: Pending[] = [];
   private flushedAt = Number.NEGATIVE_INFINITY;
   private cancelFlush: (() => void) | undefined;
+  private scheduled: 'now' | 'later' | undefined;
 
   constructor(
     readonly log: LogName,
@@ -136,6 +137,7 @@ export class SessionTopic {
   flush(): void {
     this.cancelFlush?.();
     this.cancelFlush = undefined;
+    this.scheduled = undefined;
     this.flushedAt = performance.now();
     const pending = this.pending;
     this.pending = [];
@@ -161,17 +163,23 @@ export class SessionTopic {
     this.readers.forEach((reader) => reader.takeDelta(frame));
   }
 
-  /** The first of a burst goes with the end of this turn of the event loop, the rest within `coalesceMs`. */
+  /**
+   * The first of a burst goes with the end of this turn of the event loop, and so does what fills a frame; the rest within
+   * `coalesceMs`. Never in this turn: whoever appended is answered first.
+   */
   private schedule(): void {
-    if (this.pending.length >= this.limits.frameEvents) return this.flush();
-    if (this.cancelFlush || this.users === 0) return;
-    const wait = this.limits.coalesceMs - (performance.now() - this.flushedAt);
-    if (wait <= 0) {
+    if (this.users === 0) return;
+    const left = this.pending.length >= this.limits.frameEvents ? 0 : this.limits.coalesceMs - (performance.now() - this.flushedAt);
+    if (this.scheduled === 'now' || (this.scheduled === 'later' && left > 0)) return;
+    this.cancelFlush?.();
+    if (left <= 0) {
       const immediate = setImmediate(() => this.flush());
       this.cancelFlush = () => clearImmediate(immediate);
+      this.scheduled = 'now';
     } else {
-      const timer = setTimeout(() => this.flush(), wait);
+      const timer = setTimeout(() => this.flush(), left);
       this.cancelFlush = () => clearTimeout(timer);
+      this.scheduled = 'later';
     }
   }
 }
