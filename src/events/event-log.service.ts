@@ -7,17 +7,16 @@ import { isUnavailable } from '../core/errors/domain.error.js';
 import { newEpoch } from '../core/ids.js';
 import { Shutdown } from '../core/shutdown.js';
 import { type Cursor, formatCursor } from './cursor.js';
-import type { Appended, AppendResult, CommittedEvents, EventDraft, EventText, Head, StoredEvent } from './event-log.types.js';
+import type { Appended, AppendResult, CommittedEvents, EventDraft, Growth, EventText, Head, StoredEvent } from './event-log.types.js';
 import { prepareEvent, type PreparedEvent } from './event-preparation.js';
 import { LogNotFoundError, ResyncRequiredError } from './events.errors.js';
 import { GroupFlush, type Waiting } from './group-flush.js';
 import { type KnownEvent, numberEvents } from './numbering.js';
 import { BlobsStore } from './persistence/blobs.store.js';
-import type { Growth } from './persistence/event-log.statements.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 
-/** Keeps something in step with the log, within its transaction; `events` are new ones only, in order. */
-export type Projection = (work: Work, sessionId: string, events: readonly PreparedEvent[]) => Promise<void>;
+/** Keeps something in step with the logs, within their transaction; `fresh` are new events only, in order. */
+export type Projection = (work: Work, growths: readonly Growth[]) => Promise<void>;
 
 /** Events for one session's log. */
 interface Addition {
@@ -219,10 +218,8 @@ export class EventLog implements OnModuleInit {
     if (growths.length === 0) return results;
     await this.store.grow(work, growths, recordedAt);
     await this.blobs.store(work, growths);
-    for (const { head, fresh, ended } of growths) {
-      for (const project of this.projections) await project(work, head.sessionId, fresh);
-      work.afterCommit(() => this.tell(head, fresh, recordedAt, ended));
-    }
+    for (const project of this.projections) await project(work, growths);
+    for (const { head, fresh, ended } of growths) work.afterCommit(() => this.tell(head, fresh, recordedAt, ended));
     return results;
   }
 

@@ -1,5 +1,6 @@
 import type { RateUse } from '../auth/rate-limits.types.js';
 import type { EventPayload, KnownEventType } from './event-payloads.types.js';
+import type { PreparedEvent } from './event-preparation.js';
 
 export const EVENT_SOURCES = ['acp', 'hook', 'api', 'terminal', 'import', 'system'] as const;
 export type EventSource = (typeof EVENT_SOURCES)[number];
@@ -77,6 +78,14 @@ export interface Head {
   readonly lastSeq: number;
   readonly earliestSeq: number;
   readonly messageCount: number;
+  readonly ended: boolean;
+}
+
+/** What a transaction adds to one log: `fresh` is numbered from `head.lastSeq` + 1. */
+export interface Growth {
+  readonly head: Head;
+  readonly fresh: readonly PreparedEvent[];
+  /** Nothing may follow these. */
   readonly ended: boolean;
 }
 

@@ -1,8 +1,10 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../core/clock.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
+import type { Work } from '../core/database/work.js';
 import type { Delta, OpenBlock } from './event-log.types.js';
 import { EventLog } from './event-log.service.js';
+import type { PreparedEvent } from './event-preparation.js';
 import { EventConflictError, LogNotFoundError, SessionEndedError } from './events.errors.js';
 import { OpenBlocksStore } from './persistence/open-blocks.store.js';
 
@@ -38,13 +40,8 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.log.addProjection(async (work, sessionId, events) => {
-      for (const { type, value } of events) {
-        const { blockId } = value;
-        if ((type !== 'message' && type !== 'thought') || typeof blockId !== 'string') continue;
-        await this.store.remove(work, sessionId, blockId);
-        work.afterCommit(() => this.forget(sessionId, blockId));
-      }
+    this.log.addProjection(async (work, growths) => {
+      for (const { head, fresh } of growths) await this.close(work, head.sessionId, fresh);
     });
   }
 
@@ -103,6 +100,16 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
         if (!(error instanceof EventConflictError || error instanceof SessionEndedError || error instanceof LogNotFoundError)) throw error;
       }
       await this.unit.run((work) => this.store.remove(work, block.sessionId, block.blockId));
+    }
+  }
+
+  /** Blocks that are stored whole are no longer open. */
+  private async close(work: Work, sessionId: string, events: readonly PreparedEvent[]): Promise<void> {
+    for (const { type, value } of events) {
+      const { blockId } = value;
+      if ((type !== 'message' && type !== 'thought') || typeof blockId !== 'string') continue;
+      await this.store.remove(work, sessionId, blockId);
+      work.afterCommit(() => this.forget(sessionId, blockId));
     }
   }
 

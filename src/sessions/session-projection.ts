@@ -5,6 +5,7 @@ import { Clock } from '../core/clock.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
+import type { Growth } from '../events/event-log.types.js';
 import type { PreparedEvent } from '../events/event-preparation.js';
 import { PAYLOADS } from '../events/event-payloads.types.js';
 
@@ -22,14 +23,32 @@ export class SessionProjection implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.log.addProjection((work, sessionId, events) => this.project(work, sessionId, events));
+    this.log.addProjection(async (work, growths) => {
+      await this.preview(work, growths);
+      for (const { head, fresh } of growths) await this.project(work, head.sessionId, fresh);
+    });
+  }
+
+  /** All in one statement on PostgreSQL, where each would be a way to the database and back. */
+  private async preview(work: Work, growths: readonly Growth[]): Promise<void> {
+    const previews = growths.flatMap(({ head, fresh }) => {
+      const last = fresh.findLast(({ type }) => type === 'message');
+      const text = last && previewOf(last.value);
+      return text ? [{ id: head.sessionId, text }] : [];
+    });
+    if (previews.length === 0) return;
+    const now = this.clock.nowIso();
+    if (work.dialect === 'postgres')
+      await work.query(
+        'update sessions as s set last_message_preview = v.preview, updated_at = ? from unnest(?::varchar[], ?::varchar[]) as v(id, preview) where s.id = v.id',
+        [now, previews.map(({ id }) => id), previews.map(({ text }) => text)],
+      );
+    else
+      for (const { id, text } of previews)
+        await work.query('update sessions set last_message_preview = ?, updated_at = ? where id = ?', [text, now, id]);
   }
 
   private async project(work: Work, sessionId: string, events: readonly PreparedEvent[]): Promise<void> {
-    const preview = events.findLast(({ type }) => type === 'message');
-    const text = preview && previewOf(preview.value);
-    if (text)
-      await work.query('update sessions set last_message_preview = ?, updated_at = ? where id = ?', [text, this.clock.nowIso(), sessionId]);
     for (const { type, value } of events) {
       if (type === 'approval') await this.tellDecision(work, sessionId, value);
       if (type !== 'usage') continue;

@@ -75,7 +75,7 @@ describe.each(DIALECTS)('the request under way, on %s,', (dialect) => {
 
   it('is not that of a flush, which stores for many', async () => {
     const seen: (string | null)[] = [];
-    log.addProjection(async () => void seen.push(current()));
+    log.addProjection(async (_work, growths) => growths.forEach(() => seen.push(current())));
     const sessions = [newId(), newId()];
     for (const id of sessions) await unit.run((work) => log.open(work, id));
     const append = (id: string) => log.append(id, [{ type: 'log', source: 'api', actor: 'test', payload: { level: 'info', text: 'x' } }]);

@@ -1,14 +1,6 @@
 import { type Dialect, placeholders } from '../../core/database/dialect.js';
-import type { Head } from '../event-log.types.js';
+import type { Growth, Head } from '../event-log.types.js';
 import type { PreparedEvent } from '../event-preparation.js';
-
-/** What a transaction adds to one log: `fresh` is numbered from `head.lastSeq` + 1. */
-export interface Growth {
-  readonly head: Head;
-  readonly fresh: readonly PreparedEvent[];
-  /** Nothing may follow these. */
-  readonly ended: boolean;
-}
 
 /** Events of one session that are asked for by their ids. */
 export interface WantedIds {

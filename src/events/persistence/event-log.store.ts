@@ -3,10 +3,10 @@ import type { ArrayQuery } from '../../core/database/array-query.js';
 import { Database } from '../../core/database/database.js';
 import { placeholders } from '../../core/database/dialect.js';
 import type { Work } from '../../core/database/work.js';
-import type { EventSource, EventText, Head, StoredEvent } from '../event-log.types.js';
+import type { EventSource, EventText, Growth, Head, StoredEvent } from '../event-log.types.js';
 import { eventText } from '../wire-event.js';
 import type { KnownEvent } from '../numbering.js';
-import { advanceHeads, findByIds, type Growth, HEAD, insertEvents, lockHeads, type WantedIds } from './event-log.statements.js';
+import { advanceHeads, findByIds, HEAD, insertEvents, lockHeads, type WantedIds } from './event-log.statements.js';
 
 interface KnownRow {
   session_id: string;
