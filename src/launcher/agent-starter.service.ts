@@ -14,7 +14,7 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export interface StartHooks extends Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'> {
+export interface StartHooks extends Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'onContinued' | 'signal'> {
   /** Repeats a step that only the database hinders. */
   readonly persist: <T>(step: () => Promise<T>) => Promise<T>;
 }

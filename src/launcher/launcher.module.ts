@@ -11,8 +11,10 @@ import { Launcher } from './launcher.service.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
+import { LaunchWhenSessionResumedListener } from './listeners/launch-when-session-resumed.listener.js';
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
 import { StopWhenStopRequestedListener } from './listeners/stop-when-stop-requested.listener.js';
+import { SuspendWhenSuspendRequestedListener } from './listeners/suspend-when-suspend-requested.listener.js';
 import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
 import { ProcessRuntime } from './runtimes/process/process.runtime.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -28,12 +30,14 @@ import { SessionRecorder } from './session-recorder.service.js';
     EndWhenSessionDeletedListener,
     InterruptWhenInterruptRequestedListener,
     LaunchWhenSessionCreatedListener,
+    LaunchWhenSessionResumedListener,
     Launcher,
     ProcessRuntime,
     PromptWhenInputAcceptedListener,
     Runtimes,
     SessionRecorder,
     StopWhenStopRequestedListener,
+    SuspendWhenSuspendRequestedListener,
   ],
   exports: [Launcher],
 })

@@ -4,6 +4,7 @@ import { MusterConfig } from '../config/muster-config.js';
 import { deferred } from '../core/deferred.js';
 import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
 import { EventBus } from '../core/event-bus/event-bus.js';
+import { ConversationContext } from '../sessions/conversation-context.service.js';
 import { isLive } from '../sessions/session.state.js';
 import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
 import { AgentStarter } from './agent-starter.service.js';
@@ -16,6 +17,8 @@ const STOP_MARGIN_MS = 7_000;
 interface Driven {
   readonly driver: SessionDriver;
   readonly over: Promise<void>;
+  /** Something was asked of it that came too late for its driver, maybe: the session was suspended, and goes on. */
+  isWanted: boolean;
 }
 
 /**
@@ -36,6 +39,7 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     private readonly starter: AgentStarter,
     private readonly reconciliation: BootReconciliation,
     private readonly bus: EventBus,
+    private readonly context: ConversationContext,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -52,11 +56,14 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Launches a session that is queued, or hands its next input to its agent. */
   drive(sessionId: string): void {
     const driven = this.driven.get(sessionId);
-    if (driven) return driven.driver.ring();
+    if (driven) {
+      driven.isWanted = true;
+      return driven.driver.ring();
+    }
     if (this.stopping) return;
-    const driver = new SessionDriver(sessionId, this.lifecycle, this.starter);
-    const over = this.ready.promise.then(() => driver.run()).finally(() => this.driven.delete(sessionId));
-    this.driven.set(sessionId, { driver, over });
+    const driver = new SessionDriver(sessionId, this.lifecycle, this.starter, this.context);
+    const over = this.ready.promise.then(() => driver.run()).finally(() => this.leave(sessionId));
+    this.driven.set(sessionId, { driver, over, isWanted: false });
   }
 
   /** Ends the turn under way, if it was when this was asked for, at `position` of the feed. */
@@ -68,13 +75,20 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   end(sessionId: string, request: EndRequest): void {
     const driven = this.driven.get(sessionId);
     if (driven) return driven.driver.end(request);
-    if (request.kind === 'stop') void this.endUndriven(sessionId, request.reason);
+    if (request.kind === 'stop') void this.endUndriven(sessionId, 'stopped', request.reason);
+    if (request.kind === 'suspend') void this.endUndriven(sessionId, 'suspended', request.reason);
   }
 
   /** Ends all agents; their sessions are `lost` then, to be resumed. Resolves within the agents' grace and seven seconds. */
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;
+  }
+
+  private leave(sessionId: string): void {
+    const driven = this.driven.get(sessionId);
+    this.driven.delete(sessionId);
+    if (driven?.isWanted) this.drive(sessionId);
   }
 
   private async stopAll(): Promise<void> {
@@ -101,12 +115,11 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   /** A session that nobody works for (a command between turns, after a restart) ends at once. */
-  private async endUndriven(sessionId: string, reason: string): Promise<void> {
+  private async endUndriven(sessionId: string, to: 'stopped' | 'suspended', reason: string): Promise<void> {
     try {
       await this.ready.promise;
       const session = await this.lifecycle.find(sessionId);
-      if (session && isLive(session.status) && session.status !== 'queued')
-        await this.lifecycle.processGone(sessionId, 'stopped', { reason });
+      if (session && isLive(session.status) && session.status !== 'queued') await this.lifecycle.processGone(sessionId, to, { reason });
     } catch (error) {
       this.logger.error({ msg: 'a session could not be ended', sessionId, err: error });
     }

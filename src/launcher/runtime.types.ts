@@ -40,6 +40,8 @@ export interface LaunchSpec {
   readonly onProcess: (process: ProcessIdentity | null) => Promise<void>;
   /** Told of the agent's own id of the conversation, where it has one. */
   readonly onAgentSession: (agentSessionId: string) => Promise<void>;
+  /** Told where the agent goes on with its earlier conversation: it needs no other account of it. */
+  readonly onContinued: () => Promise<void>;
   /** Gives up the start: what was started is ended, and the start rejects. */
   readonly signal: AbortSignal;
 }

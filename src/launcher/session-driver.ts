@@ -5,6 +5,7 @@ import { DomainError, isUnavailable } from '../core/errors/domain.error.js';
 import { DatabaseUnavailableError } from '../core/errors/storage.errors.js';
 import { requestContext } from '../core/http/request-context.js';
 import { LogNotFoundError } from '../events/events.errors.js';
+import type { ConversationContext } from '../sessions/conversation-context.service.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import type { BegunTurn, MoveOptions, SessionLifecycle } from '../sessions/session-lifecycle.service.js';
 import { SessionNotFoundError } from '../sessions/sessions.errors.js';
@@ -14,7 +15,7 @@ import { lastLines, reasonOf } from './launcher.errors.js';
 import type { ProcessExit, RunningAgent, TurnOutcome } from './runtime.types.js';
 
 /** Why somebody ends a session's agent. */
-export type EndRequest = { readonly kind: 'stop' | 'shutdown'; readonly reason: string } | { readonly kind: 'deleted' };
+export type EndRequest = { readonly kind: 'stop' | 'suspend' | 'shutdown'; readonly reason: string } | { readonly kind: 'deleted' };
 
 const RETRY_PAUSES_MS = [100, 500, 2_000, 5_000, 10_000] as const;
 
@@ -27,7 +28,7 @@ interface Turn {
 }
 
 /** How the work for a session came to its end. */
-type Conclusion = { readonly to: 'completed' | 'failed' | 'stopped' | 'lost'; readonly options: MoveOptions } | null;
+type Conclusion = { readonly to: 'completed' | 'failed' | 'stopped' | 'suspended' | 'lost'; readonly options: MoveOptions } | null;
 
 /**
  * Works for one session, from its launch to its end, one thing after the other: starts the agent, hands it one input after the other,
@@ -47,6 +48,7 @@ export class SessionDriver {
     private readonly sessionId: string,
     private readonly lifecycle: SessionLifecycle,
     private readonly starter: AgentStarter,
+    private readonly context: ConversationContext,
   ) {}
 
   /** There may be an input. */
@@ -68,9 +70,9 @@ export class SessionDriver {
     if (this.turn.isPrompted) this.interruptAgent();
   }
 
-  /** Ends the agent. The first request decides how; a deletion overrules. */
+  /** Ends the agent. The first request decides how; a deletion overrules, and a stop overrules a suspension. */
   end(request: EndRequest): void {
-    if (!this.request || request.kind === 'deleted') this.request = request;
+    if (!this.request || request.kind === 'deleted' || (request.kind === 'stop' && this.request.kind === 'suspend')) this.request = request;
     if (this.ending.signal.aborted) return;
     this.ending.abort();
     this.stopAgent();
@@ -139,6 +141,7 @@ export class SessionDriver {
         ),
       onAgentSession: (agentSessionId) =>
         this.persist(() => this.lifecycle.note(this.sessionId, { agentSessionId: agentSessionId.slice(0, 256) })),
+      onContinued: () => this.persist(() => this.lifecycle.note(this.sessionId, { contextDueSince: null })),
     });
     void agent.exited.then((exit) => {
       this.exit = exit;
@@ -150,7 +153,10 @@ export class SessionDriver {
 
   /** One turn. What it gives back ends the session. */
   private async take(agent: RunningAgent, begun: BegunTurn): Promise<Conclusion> {
-    const outcome = await this.prompt(agent, begun);
+    const outcome = await this.prompt(
+      agent,
+      begun.needsContext ? await this.persist(() => this.context.give(this.sessionId, begun)) : begun,
+    );
     await this.delivery;
     if (outcome === null) {
       this.exit ??= await agent.exited;
@@ -193,6 +199,7 @@ export class SessionDriver {
     if (request?.kind === 'deleted') return null;
     const exit = (await this.agent?.stop()) ?? this.exit;
     if (request?.kind === 'stop') return { to: 'stopped', options: { reason: request.reason, ...exitColumns(exit) } };
+    if (request?.kind === 'suspend') return { to: 'suspended', options: { reason: request.reason } };
     if (request?.kind === 'shutdown') {
       const isKept = exit === null && !isStarting && (await this.lifecycle.find(this.sessionId))?.status === 'idle';
       return isKept ? null : { to: isStarting ? 'failed' : 'lost', options: { reason: request.reason, ...exitColumns(exit) } };

@@ -13,6 +13,7 @@ import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -34,5 +35,12 @@ export const schema: Schema = {
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000, Idempotency1795258800000, Retention1795262400000],
+  migrations: [
+    Ground1795168800000,
+    Access1795172400000,
+    Blobs1795255200000,
+    Idempotency1795258800000,
+    Retention1795262400000,
+    Lineage1795280400000,
+  ],
 };

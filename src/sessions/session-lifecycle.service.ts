@@ -12,7 +12,7 @@ import type { InputEntity, SessionEntity } from './persistence/session.entity.js
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
-import { isEnded, mayMove } from './session.state.js';
+import { isEnded, isLive, mayMove } from './session.state.js';
 import type { SessionStatus, TurnState } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 
@@ -32,6 +32,8 @@ export interface BegunTurn {
   readonly inputId: string;
   readonly content: readonly ContentBlock[];
   readonly agentMode: string | null;
+  /** The agent has to be given the conversation so far with it. */
+  readonly needsContext: boolean;
 }
 
 /** How a turn ended. */
@@ -94,7 +96,7 @@ export class SessionLifecycle {
   /** Notes what is known of the agent without moving. */
   async note(
     id: string,
-    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'model' | 'agentMode'>>,
+    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'contextDueSince' | 'model' | 'agentMode'>>,
   ): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, id);
@@ -110,7 +112,7 @@ export class SessionLifecycle {
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(id);
+      if (inDoubt && session?.status === 'running') return this.begunTurn(session);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -129,7 +131,7 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode };
+      return begunTurnOf(session, turn, input);
     });
   }
 
@@ -156,26 +158,33 @@ export class SessionLifecycle {
   }
 
   /**
-   * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
-   * knows whether they arrived, and says why. Does nothing where the session has ended already.
+   * Ends a session, suspends it, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which
+   * nobody knows whether they arrived, and says why. Does nothing where the session has ended already. One that was to be stopped after
+   * it was to be suspended is stopped.
    */
-  processGone(id: string, to: 'failed' | 'stopped' | 'lost' | 'completed', options: MoveOptions): Promise<SessionEntity | null> {
+  processGone(
+    id: string,
+    wanted: 'failed' | 'stopped' | 'suspended' | 'lost' | 'completed',
+    options: MoveOptions,
+  ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return null;
+      const to = wanted === 'suspended' && session.stopRequestedAt !== null ? 'stopped' : wanted;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
         await this.closeTurn(
           work,
           id,
           last.number,
-          to === 'stopped'
-            ? { state: 'cancelled', stopReason: 'stopped' }
+          to === 'stopped' || to === 'suspended'
+            ? { state: 'cancelled', stopReason: to }
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
       if (!mayMove(session.status, to, session.runtime)) return session;
-      return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+      const changes = { processId: null, processStartedAt: null, suspendRequestedAt: null, ...options.changes };
+      return this.moveIn(work, session, to, { ...options, changes });
     });
   }
 
@@ -207,7 +216,7 @@ export class SessionLifecycle {
       updatedAt: now,
       version: session.version + 1,
       ...(ends ? { endedAt: now } : {}),
-      ...(reason === undefined ? {} : { endReason: storable(reason, MAX_REASON) }),
+      ...(reason === undefined ? {} : { endReason: isLive(to) ? null : storable(reason, MAX_REASON) }),
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(exitSignal === undefined ? {} : { exitSignal }),
     };
@@ -240,11 +249,11 @@ export class SessionLifecycle {
   }
 
   /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(id: string): Promise<BegunTurn | null> {
-    const last = await this.turns.lastTurn(id);
+  private async begunTurn(session: SessionEntity): Promise<BegunTurn | null> {
+    const last = await this.turns.lastTurn(session.id);
     if (!last || last.endedAt !== null) return null;
-    const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
-    return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
+    const input = (await this.turns.handedOver(session.id)).find((each) => each.id === last.inputId);
+    return input ? begunTurnOf(session, last.number, input) : null;
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
@@ -259,6 +268,14 @@ export class SessionLifecycle {
     });
   }
 }
+
+const begunTurnOf = ({ contextDueSince }: SessionEntity, turn: number, { id, content, agentMode }: InputEntity): BegunTurn => ({
+  turn,
+  inputId: id,
+  content: storedContent(content),
+  agentMode,
+  needsContext: contextDueSince !== null,
+});
 
 /** What a domain event of a session is about. */
 export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'ownerId'>, by: Principal) => ({

@@ -89,6 +89,11 @@ export class SessionEntity {
   endReason: string | null;
   @Column({ type: 'varchar', length: 24, nullable: true })
   stopRequestedAt: string | null;
+  @Column({ type: 'varchar', length: 24, nullable: true })
+  suspendRequestedAt: string | null;
+  /** Since when its agent has to be given the conversation, natively or as text; null: it knows it. */
+  @Column({ type: 'varchar', length: 24, nullable: true })
+  contextDueSince: string | null;
   @Column({ type: 'varchar', length: 256, nullable: true })
   lastMessagePreview: string | null;
   @Column({ type: 'bigint', transformer: wholeNumber })

@@ -15,6 +15,8 @@ export interface AcpAgentOptions {
   readonly policy: PermissionPolicy;
   /** Id of the agent's principal, the `actor` of its events. */
   readonly actor: string;
+  /** It goes on with an earlier conversation: what that cost was counted then. */
+  readonly isResumed: boolean;
 }
 
 type Step =
@@ -43,7 +45,7 @@ export class AcpAgent implements RunningAgent {
     private readonly recorder: SessionRecorder,
     private readonly options: AcpAgentOptions,
   ) {
-    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
+    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor, isResumed: options.isResumed });
     this.exited = host.exited;
     // Translating is stateful and must happen once, also where storing has to be repeated.
     let pending: { first: number; steps: Step[] } | undefined;

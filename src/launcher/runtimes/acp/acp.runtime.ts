@@ -1,13 +1,16 @@
+import type { AgentCapabilities } from '@agentclientprotocol/sdk';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { capabilitiesOf } from '../../../agents/agent-profile.types.js';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
 import { newId } from '../../../core/ids.js';
 import { hasEnvironment } from '../../../core/process/proc-stat.js';
 import { spawnGroup } from '../../../core/process/spawn-group.js';
-import type { AgentHost } from '../../host/agent-host.types.js';
+import type { AgentHost, ConversationRequest, OpenedConversation } from '../../host/agent-host.types.js';
 import { AgentRequestError } from '../../host/agent-host.types.js';
 import { InProcessAgentHost } from '../../host/in-process-agent-host.js';
+import type { SessionEntity } from '../../../sessions/persistence/session.entity.js';
 import { AgentStartError } from '../../launcher.errors.js';
 import type { LaunchSpec, RunningAgent, Runtime } from '../../runtime.types.js';
 import { SessionRecorder } from '../../session-recorder.service.js';
@@ -32,7 +35,12 @@ export class AcpRuntime implements Runtime {
   async start(spec: LaunchSpec): Promise<RunningAgent> {
     const { session, profile, signal } = spec;
     const host = await this.spawn(spec);
-    const agent = new AcpAgent(host, this.recorder, { sessionId: session.id, policy: session.policy, actor: `agent:${session.id}` });
+    const agent = new AcpAgent(host, this.recorder, {
+      sessionId: session.id,
+      policy: session.policy,
+      actor: `agent:${session.id}`,
+      isResumed: goesOn(session),
+    });
     const bound = new AbortController();
     void host.exited.then(({ survivors }) => {
       if (survivors.length > 0)
@@ -71,11 +79,12 @@ export class AcpRuntime implements Runtime {
     }
   }
 
-  private async open(host: AgentHost, agent: AcpAgent, { session, onAgentSession }: LaunchSpec): Promise<void> {
+  private async open(host: AgentHost, agent: AcpAgent, spec: LaunchSpec): Promise<void> {
+    const { session, onAgentSession } = spec;
     const { capabilities } = await host.initialize();
     const servers: unknown = JSON.parse(session.mcpServers);
     const mcpServers = mcpServersFor(capabilities, Array.isArray(servers) ? servers : []);
-    const opened = await host.newConversation({ cwd: session.projectDir, mcpServers });
+    const opened = await this.converse(host, capabilities, { cwd: session.projectDir, mcpServers }, spec);
     agent.opened({ capabilities, options: optionsOf(opened) });
     await onAgentSession(opened.sessionId);
     if (session.agentMode !== null) await agent.setMode(session.agentMode);
@@ -85,12 +94,44 @@ export class AcpRuntime implements Runtime {
     }
   }
 
+  /** Goes on with the earlier conversation where there is one and the agent can; else begins a new one. */
+  private async converse(
+    host: AgentHost,
+    capabilities: AgentCapabilities,
+    request: ConversationRequest,
+    { session, profile, onContinued }: LaunchSpec,
+  ): Promise<OpenedConversation> {
+    const { id: sessionId, agentSessionId } = session;
+    const how = goesOn(session) && capabilitiesOf(profile).resume ? resumedHow(capabilities) : null;
+    if (how === null || agentSessionId === null) return host.newConversation(request);
+    try {
+      const opened = await host.resumeConversation(agentSessionId, how, request);
+      await onContinued();
+      return opened;
+    } catch (error) {
+      if (!(error instanceof AgentRequestError)) throw error;
+      const text = `the agent can't go on with its conversation ${agentSessionId} (${textOfFailure(error)}): a new one is given the earlier one as context`;
+      await this.recorder.record(sessionId, [
+        { draft: { type: 'log', source: 'system', actor: 'system', payload: { level: 'warn', text: text.slice(0, 2_000) } } },
+      ]);
+      return host.newConversation(request);
+    }
+  }
+
   private async limit(signal: AbortSignal): Promise<void> {
     await sleep(this.config.agentStartTimeoutMs, undefined, { signal, ref: false }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
       return new Promise(() => undefined);
     });
   }
+}
+
+/** It was begun by an earlier process of the agent. */
+const goesOn = ({ agentSessionId, contextDueSince }: SessionEntity): boolean => agentSessionId !== null && contextDueSince !== null;
+
+function resumedHow({ sessionCapabilities, loadSession }: AgentCapabilities): 'resume' | 'load' | null {
+  if (sessionCapabilities?.resume) return 'resume';
+  return loadSession === true ? 'load' : null;
 }
 
 const aborted = (): Error => new Error('the start was given up');
