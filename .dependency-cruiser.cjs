@@ -24,7 +24,7 @@ const ALSO_SURFACE = [
 const DTO = '^src/[^/]+/dto/[^/]+[.](dto|response)[.]ts$';
 
 /** What a socket needs that is fed by the hub: where frames go, what they are, and their bounds. */
-const STREAMS = '^src/realtime/(hub/outlet|out-frame|realtime-limits)[.]ts$';
+const STREAMS = '^src/realtime/(hub/(web-socket-)?outlet|out-frame|realtime-limits)[.]ts$';
 
 /** A row of a table. */
 const ENTITY = '^src/[^/]+/persistence/[^/]+[.]entity[.]ts$';
