@@ -29,12 +29,6 @@ const STREAMS = '^src/realtime/(hub/(web-socket-)?outlet|out-frame|realtime-limi
 /** A row of a table. */
 const ENTITY = '^src/[^/]+/persistence/[^/]+[.]entity[.]ts$';
 
-/** Repositories that join a table of another feature. */
-const JOINS = [
-  // A session is read together with its head row, which the event log keeps apart so that appends don't touch the wide row.
-  '^src/sessions/persistence/sessions[.]repository[.]ts$',
-];
-
 module.exports = {
   forbidden: [
     {
@@ -89,7 +83,7 @@ module.exports = {
       name: 'rows-of-others-are-types',
       severity: 'error',
       comment: 'Services hand out rows, so their type may be named elsewhere; only the feature itself makes, reads and writes them.',
-      from: { path: `^src/(${FEATURES})/`, pathNot: ['[.]spec[.]ts$', ...JOINS] },
+      from: { path: `^src/(${FEATURES})/`, pathNot: '[.]spec[.]ts$' },
       to: { path: ENTITY, pathNot: '^src/$1/', dependencyTypesNot: ['type-only'] },
     },
     {
