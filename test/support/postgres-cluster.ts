@@ -9,10 +9,10 @@ import { eventually } from './eventually.js';
 
 const BIN = binDirectory();
 
-/** Why no private cluster can be made here; `undefined` where it can. A required PostgreSQL without `initdb` fails the suite. */
+/** Why no private cluster can be made here; `undefined` where it can. Where it is required, its absence fails the suite. */
 export const NO_CLUSTER: string | undefined = reasonAgainst();
-if (NO_CLUSTER !== undefined && isRequired('postgres'))
-  throw new Error(`MUSTER_TEST_REQUIRE names postgres, but a private cluster cannot be made: ${NO_CLUSTER}.`);
+if (NO_CLUSTER !== undefined && isRequired('cluster'))
+  throw new Error(`MUSTER_TEST_REQUIRE names cluster, but none can be made: ${NO_CLUSTER}.`);
 
 /** How PostgreSQL is ended: as its administrator would, at once without a last checkpoint, or as by the kernel. */
 export type ClusterEnd = 'fast' | 'immediate' | 'kill';
