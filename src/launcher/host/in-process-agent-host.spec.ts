@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { listProcesses } from '../../core/process/proc-stat.js';
 import { spawnGroup } from '../../core/process/spawn-group.js';
+import { eventually } from '../../../test/support/eventually.js';
 import type { SpoolRecord } from './agent-host.types.js';
 import { InProcessAgentHost } from './in-process-agent-host.js';
 
@@ -45,9 +46,7 @@ describe('an agent host', () => {
     await started.host.newConversation({ cwd, mcpServers: [] });
     return started;
   };
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await sleep(5);
-  };
+  const until = (condition: () => boolean) => eventually(condition);
   const kinds = (records: readonly SpoolRecord[]) => records.map(({ kind }) => kind);
   const texts = (records: readonly SpoolRecord[]) =>
     records.flatMap((record) => (record.kind === 'update' ? [(record.update as any).content.text] : []));
@@ -200,7 +199,7 @@ describe('an agent host', () => {
     host.attach(async (records) => {
       most = Math.max(most, records.length);
       if (refusals-- > 0) throw new Error('not now');
-      await sleep(1);
+      await turn();
       seen.push(...records.map(({ n }) => n));
     });
     await host.initialize();
