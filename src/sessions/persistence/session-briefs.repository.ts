@@ -57,7 +57,7 @@ export class SessionBriefsRepository {
     // Few different lengths, so that prepared statements are found again: the last id repeats.
     const size = 2 ** Math.ceil(Math.log2(ids.length));
     const filled = Array.from({ length: size }, (_, index) => ids[index] ?? ids.at(-1));
-    const rows = await this.db.query<Row>(
+    const rows = await this.db.queryAhead<Row>(
       `select id, owner_id, workspace_id, runtime, status from sessions where id in ${placeholders(1, size)}`,
       filled,
     );
