@@ -50,11 +50,19 @@ export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
 export const isRunning = ({ state }: ProcessStat): boolean => state !== 'Z' && state !== 'X';
 
 /** Whether a process was started with `name=value`; false where its environment may not be read. */
-export function hasEnvironment(pid: number, name: string, value: string): boolean {
+export const hasEnvironment = (pid: number, name: string, value: string): boolean => environmentOf(pid).includes(`${name}=${value}`);
+
+/** What a process was started with under this name; undefined where it was not, or its environment may not be read. */
+export const environmentValue = (pid: number, name: string): string | undefined =>
+  environmentOf(pid)
+    .find((each) => each.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+
+function environmentOf(pid: number): string[] {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`);
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
   } catch (error) {
-    if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return false;
+    if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return [];
     throw error;
   }
 }
