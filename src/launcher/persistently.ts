@@ -6,8 +6,8 @@ const PAUSES_MS = [100, 500, 2_000, 5_000, 10_000] as const;
 
 export interface Persistence {
   /** Whether to give up after some seconds also what only the database hinders. */
-  isBrief(): boolean;
-  onRepeat(error: unknown): void;
+  readonly isBrief: () => boolean;
+  readonly onRepeat: (error: unknown) => void;
 }
 
 /**

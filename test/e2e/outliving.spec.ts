@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join, resolve } from 'node:path';
 import { createDatabase, DIALECTS, type TestDatabase } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
-import { processesWith } from '../support/processes.js';
+import { processesWith, shimsOf } from '../support/processes.js';
 import { ServerProcess } from '../support/server-process.js';
 import { makeWorkspace } from '../support/sessions.js';
 
@@ -40,8 +40,6 @@ describe.each(DIALECTS)('an agent outlives the server on %s', (dialect) => {
       30_000,
     );
   const mark = (id: string) => `MUSTER_SESSION_ID=${id}`;
-  const shimsOf = (id: string) =>
-    processesWith(mark(id)).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('shim.main'));
   const spooled = (directory: string) =>
     readdirSync(directory)
       .filter((name) => name.startsWith('spool-'))

@@ -16,3 +16,13 @@ export function processesWith(variable: string): number[] {
     })
     .map(Number);
 }
+
+/** The shims that hold a session's agent. */
+export const shimsOf = (sessionId: string): number[] =>
+  processesWith(`MUSTER_SESSION_ID=${sessionId}`).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('shim.main');
+    } catch {
+      return false;
+    }
+  });

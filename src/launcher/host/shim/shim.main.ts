@@ -1,6 +1,7 @@
 import { appendFileSync, closeSync, writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { hasEnvironment } from '../../../core/process/proc-stat.js';
 import { spawnGroup, SpawnError } from '../../../core/process/spawn-group.js';
 import { InProcessAgentHost } from '../in-process-agent-host.js';
@@ -19,7 +20,7 @@ let logLines = 0;
 
 /** Into the log file, which is stdout: for those who look for a fault, and bounded. */
 function debug(facts: Readonly<Record<string, unknown>>): void {
-  if (logLines++ < MAX_LOG_LINES) process.stdout.write(`${JSON.stringify({ ...facts, err: String(facts['err'] ?? '') })}\n`);
+  if (logLines++ < MAX_LOG_LINES) process.stdout.write(`${inspect(facts, { breakLength: Infinity })}\n`);
 }
 
 function answer(start: object): void {
