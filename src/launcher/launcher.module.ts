@@ -18,6 +18,8 @@ import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-sessio
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
 import { StopWhenStopRequestedListener } from './listeners/stop-when-stop-requested.listener.js';
 import { AgentHostsRepository } from './persistence/agent-hosts.repository.js';
+import { Orphans } from './orphans.service.js';
+import { OrphansController } from './orphans.controller.js';
 import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
 import { ProcessRuntime } from './runtimes/process/process.runtime.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -25,6 +27,7 @@ import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
+  controllers: [OrphansController],
   providers: [
     AcpRuntime,
     AgentHosts,
@@ -39,6 +42,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     LaunchWhenSessionCreatedListener,
     Launcher,
     LeftProcesses,
+    Orphans,
     ProcessRuntime,
     PromptWhenInputAcceptedListener,
     Runtimes,

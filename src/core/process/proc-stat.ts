@@ -58,9 +58,14 @@ export const environmentValue = (pid: number, name: string): string | undefined 
     .find((each) => each.startsWith(`${name}=`))
     ?.slice(name.length + 1);
 
-function environmentOf(pid: number): string[] {
+/** Program and arguments of a process, for people; empty where they may not be read. */
+export const commandLine = (pid: number): string => listIn(`/proc/${pid}/cmdline`).join(' ').trim();
+
+const environmentOf = (pid: number): string[] => listIn(`/proc/${pid}/environ`);
+
+function listIn(file: string): string[] {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return readFileSync(file, 'utf8').split('\0');
   } catch (error) {
     if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return [];
     throw error;

@@ -1,8 +1,8 @@
-import { appendFileSync, closeSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { hasEnvironment } from '../../../core/process/proc-stat.js';
+import { hasEnvironment, isErrno } from '../../../core/process/proc-stat.js';
 import { spawnGroup, SpawnError } from '../../../core/process/spawn-group.js';
 import { InProcessAgentHost } from '../in-process-agent-host.js';
 import { Spool } from '../spool.js';
@@ -18,9 +18,17 @@ const PARTING_MS = 20;
 
 let logLines = 0;
 
-/** Into the log file, which is stdout: for those who look for a fault, and bounded. */
+/** Into the log file, which is stdout: for those who look for a fault, bounded, and of no importance where the disk is full. */
 function debug(facts: Readonly<Record<string, unknown>>): void {
-  if (logLines++ < MAX_LOG_LINES) process.stdout.write(`${inspect(facts, { breakLength: Infinity })}\n`);
+  if (logLines++ < MAX_LOG_LINES) log(inspect(facts, { breakLength: Infinity }));
+}
+
+function log(text: string): void {
+  try {
+    writeSync(process.stdout.fd, `${text}\n`);
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EIO', 'EAGAIN')) throw error;
+  }
 }
 
 function answer(start: object): void {
@@ -57,7 +65,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  appendFileSync(process.stderr.fd, `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   try {
     answer({ code: error instanceof SpawnError ? error.code : 'unknown' });
   } finally {
