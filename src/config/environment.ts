@@ -29,7 +29,7 @@ export const VARIABLES = [
     fallback: '',
   },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
-  { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
+  { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homeDirectory() },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
   { name: 'MUSTER_AGENT_ENV_ALLOW', describe: 'Names of further variables that agents inherit, separated by ",".', fallback: '' },
   { name: 'MUSTER_AGENT_START_TIMEOUT_MS', describe: 'How long an agent may take to answer its first request.', fallback: '60000' },
@@ -171,3 +171,12 @@ export function readVariable(environment: Environment, name: VariableName): stri
 }
 
 const describeError = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A user without an account and without HOME has none (a container with a number for its user): where the server is started, then. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return process.cwd();
+  }
+}

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { listProcesses } from '../../core/process/proc-stat.js';
 import { spawnGroup } from '../../core/process/spawn-group.js';
+import { eventually } from '../../../test/support/eventually.js';
 import type { SpoolRecord } from './agent-host.types.js';
 import { InProcessAgentHost } from './in-process-agent-host.js';
 import { Spool } from './spool.js';
@@ -60,9 +60,7 @@ describe('an agent host', () => {
     await started.host.newConversation({ cwd, mcpServers: [] });
     return started;
   };
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await sleep(5);
-  };
+  const until = (condition: () => boolean) => eventually(condition);
   const kinds = (records: readonly SpoolRecord[]) => records.map(({ kind }) => kind);
   const texts = (records: readonly SpoolRecord[]) =>
     records.flatMap((record) => (record.kind === 'update' ? [(record.update as any).content.text] : []));
