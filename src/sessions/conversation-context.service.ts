@@ -6,7 +6,8 @@ import type { ContentBlock } from '../events/event-payloads.types.js';
 import { ConversationDigest, DIGESTED_TYPES } from './conversation-digest.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
-import { type BegunTurn, SessionLifecycle } from './session-lifecycle.service.js';
+import { SessionLifecycle } from './session-lifecycle.service.js';
+import type { BegunTurn } from './session-lifecycle.types.js';
 
 /** A tenth of the window of the agents there are: the work goes on from there, and has to have room. */
 const BUDGET_TOKENS = 20_000;
@@ -37,8 +38,8 @@ export class ConversationContext {
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
       // Sent again because nobody heard that it was kept.
-      if (session.contextDueSince === null) return;
-      await this.sessions.update(sessionId, { contextDueSince: null });
+      if (session.contextDue === null) return;
+      await this.sessions.update(sessionId, { contextDue: null });
       if (block)
         await this.log.appendIn(work, sessionId, [
           { type: 'agent_context', turn: begun.turn, source: 'system', actor: SYSTEM.id, payload: { content: [block] } },

@@ -45,8 +45,8 @@ export class SessionBranching {
       const through = await branch.through(from);
       const { nowIso, launch, fields } = branch;
       // A command takes each prompt by itself: it has no conversation that it could be given.
-      const contextDueSince = to.runtime === 'acp' ? nowIso : null;
-      const session = newSessionRow(nowIso, { ...inherited(from, to), contextDueSince, ownerId: principal.id, launch, ...fields });
+      const contextDue = to.runtime === 'acp' ? 'text' : null;
+      const session = newSessionRow(nowIso, { ...inherited(from, to), contextDue, ownerId: principal.id, launch, ...fields });
       const withoutInputs = await this.turns.undelivered(from.id);
       await this.creation.storeIn(work, principal, session, {
         content: branch.content,

@@ -7,41 +7,14 @@ import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
 import type { TypedDraft } from '../events/event-log.types.js';
-import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
 import { isEnded, isLive, mayMove } from './session.state.js';
-import type { SessionStatus, TurnState } from './session.types.js';
+import type { BegunTurn, MoveOptions, TurnEnd } from './session-lifecycle.types.js';
+import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
-
-export interface MoveOptions {
-  /** Who caused it; the server itself where absent. */
-  readonly by?: Principal;
-  readonly reason?: string;
-  readonly exitCode?: number;
-  readonly exitSignal?: string;
-  /** Further columns to write with the move. */
-  readonly changes?: Partial<SessionEntity>;
-}
-
-/** An input that a turn has taken. */
-export interface BegunTurn {
-  readonly turn: number;
-  readonly inputId: string;
-  readonly content: readonly ContentBlock[];
-  readonly agentMode: string | null;
-  /** The agent has to be given the conversation so far with it. */
-  readonly needsContext: boolean;
-}
-
-/** How a turn ended. */
-export interface TurnEnd {
-  readonly state: Exclude<TurnState, 'started'>;
-  readonly stopReason?: string;
-  readonly error?: string;
-}
 
 /** Characters of an end reason that are kept. */
 const MAX_REASON = 8_000;
@@ -96,7 +69,7 @@ export class SessionLifecycle {
   /** Notes what is known of the agent without moving. */
   async note(
     id: string,
-    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'contextDueSince' | 'model' | 'agentMode'>>,
+    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'contextDue' | 'model' | 'agentMode'>>,
   ): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, id);
@@ -112,7 +85,7 @@ export class SessionLifecycle {
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(session);
+      if (inDoubt && session?.status === 'running') return this.turnUnderWay(id);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -131,7 +104,27 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return begunTurnOf(session, turn, input);
+      return begunTurnOf(session, turn, input, 0);
+    });
+  }
+
+  /** The turn that has not ended yet; null where there is none. */
+  async turnUnderWay(id: string): Promise<BegunTurn | null> {
+    const session = await this.sessions.find(id);
+    const last = await this.turns.lastTurn(id);
+    const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
+    if (!session || !last || !input) return null;
+    return begunTurnOf(session, last.number, input, Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt)));
+  }
+
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, or an input waits. */
+  suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'suspended') return true;
+      if (session?.status !== 'idle' || (await this.turns.nextInput(id))) return false;
+      await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
+      return true;
     });
   }
 
@@ -139,7 +132,7 @@ export class SessionLifecycle {
   async confirmDelivery(sessionId: string, inputId: string): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, sessionId);
-      await this.turns.updateInput(inputId, { state: 'delivered', deliveredAt: this.clock.nowIso() });
+      await this.turns.confirmInput(inputId, this.clock.nowIso());
     });
   }
 
@@ -248,14 +241,6 @@ export class SessionLifecycle {
     await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
   }
 
-  /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(session: SessionEntity): Promise<BegunTurn | null> {
-    const last = await this.turns.lastTurn(session.id);
-    if (!last || last.endedAt !== null) return null;
-    const input = (await this.turns.handedOver(session.id)).find((each) => each.id === last.inputId);
-    return input ? begunTurnOf(session, last.number, input) : null;
-  }
-
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
     const [ended] = await this.log.appendIn(work, id, [
       draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
@@ -269,12 +254,14 @@ export class SessionLifecycle {
   }
 }
 
-const begunTurnOf = ({ contextDueSince }: SessionEntity, turn: number, { id, content, agentMode }: InputEntity): BegunTurn => ({
-  turn,
-  inputId: id,
-  content: storedContent(content),
-  agentMode,
-  needsContext: contextDueSince !== null,
+const begunTurnOf = (
+  { contextDue }: SessionEntity,
+  turn: number,
+  { id, content, agentMode }: InputEntity,
+  elapsedMs: number,
+): BegunTurn => ({
+  ...{ turn, inputId: id, content: storedContent(content), agentMode, elapsedMs },
+  needsContext: contextDue === 'text',
 });
 
 /** What a domain event of a session is about. */

@@ -78,7 +78,7 @@ export class SessionResumption {
         });
       const now = this.scope.nowIso();
       const changes = {
-        ...{ lastResumedAt: now, launch: true, contextDueSince: session.runtime === 'acp' ? now : null, suspendRequestedAt: null },
+        ...{ lastResumedAt: now, launch: true, contextDue: contextDueOf(session), suspendRequestedAt: null },
         ...{ endReason: null, exitCode: null, exitSignal: null, processId: null, processStartedAt: null },
       };
       const resumed = await this.lifecycle.moveIn(work, session, 'queued', {
@@ -90,6 +90,12 @@ export class SessionResumption {
       work.emit('session.resumed', subjectOf(session, principal), { sessionId: id, from: session.status });
     });
   }
+}
+
+/** An agent that was not told yet, or has no conversation of its own, is told; a command takes each prompt by itself. */
+function contextDueOf({ runtime, agentSessionId, contextDue }: SessionEntity): SessionEntity['contextDue'] {
+  if (runtime !== 'acp') return null;
+  return contextDue ?? (agentSessionId === null ? 'text' : 'native');
 }
 
 const fieldsOf = ({ id, phase, step, state, lastMessagePreview }: SessionEntity, nowIso: string): Partial<SessionEntity> => ({

@@ -41,7 +41,7 @@ export const newSessionRow = (nowIso: string, fields: Pick<SessionEntity, Given>
   endReason: null,
   stopRequestedAt: null,
   suspendRequestedAt: null,
-  contextDueSince: null,
+  contextDue: null,
   lastMessagePreview: null,
   usageInput: 0,
   usageOutput: 0,

@@ -91,9 +91,9 @@ export class SessionEntity {
   stopRequestedAt: string | null;
   @Column({ type: 'varchar', length: 24, nullable: true })
   suspendRequestedAt: string | null;
-  /** Since when its agent has to be given the conversation, natively or as text; null: it knows it. */
-  @Column({ type: 'varchar', length: 24, nullable: true })
-  contextDueSince: string | null;
+  /** How its agent has to come by the conversation so far: by going on with its own, or by being told; null: it has it. */
+  @Column({ type: 'varchar', length: 16, nullable: true })
+  contextDue: 'native' | 'text' | null;
   @Column({ type: 'varchar', length: 256, nullable: true })
   lastMessagePreview: string | null;
   @Column({ type: 'bigint', transformer: wholeNumber })

@@ -1,26 +1,25 @@
-import type { AgentCapabilities } from '@agentclientprotocol/sdk';
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { capabilitiesOf } from '../../../agents/agent-profile.types.js';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
-import { newId } from '../../../core/ids.js';
-import { hasEnvironment } from '../../../core/process/proc-stat.js';
-import { spawnGroup } from '../../../core/process/spawn-group.js';
-import type { AgentHost, ConversationRequest, OpenedConversation } from '../../host/agent-host.types.js';
-import { AgentRequestError } from '../../host/agent-host.types.js';
-import { InProcessAgentHost } from '../../host/in-process-agent-host.js';
 import type { SessionEntity } from '../../../sessions/persistence/session.entity.js';
+import { AgentHosts } from '../../agent-hosts.service.js';
+import { type AgentHost, AgentRequestError } from '../../host/agent-host.types.js';
+import type { RemoteAgentHost } from '../../host/remote-agent-host.js';
+import { HostPositions } from '../../host-positions.service.js';
 import { AgentStartError } from '../../launcher.errors.js';
-import type { LaunchSpec, RunningAgent, Runtime } from '../../runtime.types.js';
+import type { FoundAgent, LaunchSpec, RunningAgent, Runtime } from '../../runtime.types.js';
 import { SessionRecorder } from '../../session-recorder.service.js';
-import { AcpAgent, textOfFailure } from './acp-agent.js';
-import { chooseModel, mcpServersFor, optionsOf } from './acp-options.js';
+import { AcpAgent, type AcpAgentOptions } from './acp-agent.js';
+import { acpState } from './acp-bookmark.js';
+import { converse } from './acp-conversation.js';
+import { acpConversation, chooseModel, mcpServersFor, optionsOf } from './acp-options.js';
+import { textOfFailure } from './acp-outcome.js';
 
 /** JSON-RPC code of ACP: authentication required. */
 const AUTH_REQUIRED = -32000;
 
-/** Drives agents that speak the Agent Client Protocol on their standard streams: one process a session. */
+/** Drives agents that speak the Agent Client Protocol on their standard streams: one process a session, which outlives this server. */
 @Injectable()
 export class AcpRuntime implements Runtime {
   readonly kind = 'acp';
@@ -29,23 +28,16 @@ export class AcpRuntime implements Runtime {
   constructor(
     private readonly config: MusterConfig,
     private readonly recorder: SessionRecorder,
+    private readonly hosts: AgentHosts,
+    private readonly positions: HostPositions,
   ) {}
 
   /** @throws AgentStartError, NotSupportedError */
   async start(spec: LaunchSpec): Promise<RunningAgent> {
     const { session, profile, signal } = spec;
     const host = await this.spawn(spec);
-    const agent = new AcpAgent(host, this.recorder, {
-      sessionId: session.id,
-      policy: session.policy,
-      actor: `agent:${session.id}`,
-      isResumed: goesOn(session),
-    });
+    const agent = this.drive(host, session, 0);
     const bound = new AbortController();
-    void host.exited.then(({ survivors }) => {
-      if (survivors.length > 0)
-        this.logger.error({ msg: 'processes of an agent can not be ended', sessionId: session.id, pids: survivors });
-    });
     try {
       await spec.onProcess(host.process);
       signal.throwIfAborted();
@@ -67,55 +59,63 @@ export class AcpRuntime implements Runtime {
     }
   }
 
-  private async spawn({ session, profile, program, env }: LaunchSpec): Promise<AgentHost> {
+  async takeUp(session: SessionEntity): Promise<FoundAgent | null> {
+    const found = await this.hosts.reach(session.id);
+    if (!found) return null;
+    const { host, row } = found;
+    const conversation = acpConversation.safeParse(jsonOf(row.conversation)).data;
+    const state = acpState.nullable().safeParse(jsonOf(row.state));
+    if (!conversation || !state.success) {
+      await host.leave();
+      return null;
+    }
+    return { agent: this.drive(host, session, row.resumeN, { conversation, state: state.data }), wasGone: host.wasGone };
+  }
+
+  private drive(
+    host: RemoteAgentHost,
+    { id: sessionId, policy, contextDue }: SessionEntity,
+    resumeN: number,
+    known?: AcpAgentOptions['known'],
+  ): AcpAgent {
+    this.positions.begin(sessionId, host.id, resumeN);
+    void host.exited.then(({ survivors }) => {
+      this.positions.end(sessionId);
+      if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
+    });
+    return new AcpAgent(host, this.recorder, {
+      ...{ sessionId, policy, actor: `agent:${sessionId}`, known, isResumed: contextDue === 'native' },
+      expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
+      settled: () => this.positions.settled(sessionId),
+    });
+  }
+
+  private async spawn({ session, profile, program, env, persist }: LaunchSpec): Promise<RemoteAgentHost> {
     try {
-      const group = await spawnGroup({ program, args: profile.command.slice(1), cwd: session.projectDir, env });
-      const debug = (facts: Readonly<Record<string, unknown>>) =>
-        this.logger.debug({ sessionId: session.id, agent: profile.name, ...facts });
-      const belongs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', session.id);
-      return new InProcessAgentHost(group, { id: newId(), stopGraceMs: this.config.agentStopGraceMs, belongs, debug });
+      return await this.hosts.start(session.id, { program, args: profile.command.slice(1), cwd: session.projectDir, env }, persist);
     } catch (error) {
       throw explained(error, profile.name, '');
     }
   }
 
   private async open(host: AgentHost, agent: AcpAgent, spec: LaunchSpec): Promise<void> {
-    const { session, onAgentSession } = spec;
+    const { session, onAgentSession, onContext, persist } = spec;
     const { capabilities } = await host.initialize();
     const servers: unknown = JSON.parse(session.mcpServers);
     const mcpServers = mcpServersFor(capabilities, Array.isArray(servers) ? servers : []);
-    const opened = await this.converse(host, capabilities, { cwd: session.projectDir, mcpServers }, spec);
-    agent.opened({ capabilities, options: optionsOf(opened) });
+    const { opened, isContinued } = await converse(host, spec, { capabilities, cwd: session.projectDir, mcpServers });
+    // A new one that replaces another is told of it; which of the two it is, is known before its id is.
+    if (!isContinued && session.contextDue === 'native') await onContext('text');
+    const conversation = { capabilities, options: optionsOf(opened) };
+    agent.opened(conversation);
     await onAgentSession(opened.sessionId);
     if (session.agentMode !== null) await agent.setMode(session.agentMode);
     if (session.model !== null) {
       const choice = chooseModel(optionsOf(opened), session.model);
       if (choice?.kind === 'option') await host.setConfigOption(choice.configId, choice.value);
     }
-  }
-
-  /** Goes on with the earlier conversation where there is one and the agent can; else begins a new one. */
-  private async converse(
-    host: AgentHost,
-    capabilities: AgentCapabilities,
-    request: ConversationRequest,
-    { session, profile, onContinued }: LaunchSpec,
-  ): Promise<OpenedConversation> {
-    const { id: sessionId, agentSessionId } = session;
-    const how = goesOn(session) && capabilitiesOf(profile).resume ? resumedHow(capabilities) : null;
-    if (how === null || agentSessionId === null) return host.newConversation(request);
-    try {
-      const opened = await host.resumeConversation(agentSessionId, how, request);
-      await onContinued();
-      return opened;
-    } catch (error) {
-      if (!(error instanceof AgentRequestError)) throw error;
-      const text = `the agent can't go on with its conversation ${agentSessionId} (${textOfFailure(error)}): a new one is given the earlier one as context`;
-      await this.recorder.record(sessionId, [
-        { draft: { type: 'log', source: 'system', actor: 'system', payload: { level: 'warn', text: text.slice(0, 2_000) } } },
-      ]);
-      return host.newConversation(request);
-    }
+    await persist(() => this.hosts.opened(host, session.id, conversation));
+    if (isContinued) await onContext(null);
   }
 
   private async limit(signal: AbortSignal): Promise<void> {
@@ -126,12 +126,8 @@ export class AcpRuntime implements Runtime {
   }
 }
 
-/** It was begun by an earlier process of the agent. */
-const goesOn = ({ agentSessionId, contextDueSince }: SessionEntity): boolean => agentSessionId !== null && contextDueSince !== null;
-
-function resumedHow({ sessionCapabilities, loadSession }: AgentCapabilities): 'resume' | 'load' | null {
-  if (sessionCapabilities?.resume) return 'resume';
-  return loadSession === true ? 'load' : null;
+function jsonOf(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
 }
 
 const aborted = (): Error => new Error('the start was given up');
