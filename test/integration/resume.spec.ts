@@ -49,6 +49,7 @@ describe.each(DIALECTS)('suspending, resuming and forking on %s', (dialect) => {
       HOME: database.dataDir,
       MUSTER_AGENTS_FILE: join(database.dataDir, 'agents.json'),
       MUSTER_AGENT_STOP_GRACE_MS: '2000',
+      MUSTER_AGENTS_ON_SHUTDOWN: 'stop',
       ...database.environment,
     };
     const built = await Test.createTestingModule({
