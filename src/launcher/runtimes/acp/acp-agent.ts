@@ -6,7 +6,7 @@ import type { SpoolPosition } from '../../host-positions.service.js';
 import { AgentGoneError, type AgentHost, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
-import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
+import { chooseMode, type ConversationOptions, modeIn, unsupportedContent } from './acp-options.js';
 import { type AcpState, type Bookmark, Bookmarks, remembered } from './acp-bookmark.js';
 import { AcpTranslator } from './acp-translator.js';
 import { outcomeOf } from './acp-outcome.js';
@@ -203,7 +203,8 @@ export class AcpAgent implements RunningAgent {
     }
     if (record.kind === 'prompt-finished') this.finished = remembered(record);
     if (record.kind === 'update') {
-      this.noteMode(record.update);
+      const currentMode = modeIn(record.update);
+      if (currentMode !== null) this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode } };
       this.trouble.see(record.update);
     }
   }
@@ -294,12 +295,5 @@ export class AcpAgent implements RunningAgent {
       [kind, announced].filter((each) => typeof each === 'string'),
       request.options,
     );
-  }
-
-  private noteMode(update: unknown): void {
-    if (typeof update !== 'object' || update === null || !('sessionUpdate' in update) || update.sessionUpdate !== 'current_mode_update')
-      return;
-    if (!('currentModeId' in update) || typeof update.currentModeId !== 'string') return;
-    this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode: update.currentModeId } };
   }
 }

@@ -48,6 +48,11 @@ export function optionsOf({ modes, configOptions }: { modes?: unknown; configOpt
   };
 }
 
+const modeUpdate = z.looseObject({ sessionUpdate: z.literal('current_mode_update'), currentModeId: z.string() });
+
+/** The mode that an agent says it has changed to; null where it says nothing of that. */
+export const modeIn = (update: unknown): string | null => modeUpdate.safeParse(update).data?.currentModeId ?? null;
+
 /** @throws NotSupportedError that says which modes there are */
 export function chooseMode(options: ConversationOptions, mode: string): Choice {
   if (options.currentMode === mode) return null;
