@@ -11,6 +11,11 @@ const conversationOptions = z.object({
 /** What an agent lets a client choose in a conversation. */
 export type ConversationOptions = z.infer<typeof conversationOptions>;
 
+/** What opening a conversation showed. */
+export interface AcpConversation {
+  readonly capabilities: AgentCapabilities;
+  readonly options: ConversationOptions;
+}
 /** What opening a conversation showed, as it is kept for a later life of this server. */
 export const acpConversation = z.object({ capabilities: z.looseObject({}), options: conversationOptions });
 
