@@ -9,6 +9,7 @@ import { AgentSurroundings } from './agent-surroundings.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { Launcher } from './launcher.service.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
+import { EndWhenSessionExpiredListener } from './listeners/end-when-session-expired.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
@@ -26,6 +27,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     AgentSurroundings,
     BootReconciliation,
     EndWhenSessionDeletedListener,
+    EndWhenSessionExpiredListener,
     InterruptWhenInterruptRequestedListener,
     LaunchWhenSessionCreatedListener,
     Launcher,

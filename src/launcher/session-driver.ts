@@ -161,8 +161,9 @@ export class SessionDriver {
     // A turn that was cut off by the end of its session is closed with it.
     if (this.request && outcome.state !== 'completed') return this.ended(false);
     const { state, stopReason, error } = outcome;
-    await this.persist(() => this.lifecycle.endTurn(this.sessionId, begun.turn, { state, stopReason, error }));
-    return null;
+    const status = await this.persist(() => this.lifecycle.endTurn(this.sessionId, begun.turn, { state, stopReason, error }));
+    // Its mode may end it with its work.
+    return status === 'completed' ? { to: 'completed', options: {} } : null;
   }
 
   /** Null where the agent was gone before it answered. */

@@ -5,14 +5,22 @@ import { DatabaseIdentityEntity } from '../core/database/database-identity.entit
 import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
-import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import {
+  OpenBlockEntity,
+  SessionBlobEntity,
+  SessionEventEntity,
+  SessionHeadEntity,
+  ToolEventEntity,
+} from '../events/persistence/session-event.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
+import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -29,10 +37,19 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    ToolEventEntity,
     TurnEntity,
+    UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000, Idempotency1795258800000, Retention1795262400000],
+  migrations: [
+    Ground1795168800000,
+    Access1795172400000,
+    Blobs1795255200000,
+    Idempotency1795258800000,
+    Retention1795262400000,
+    Reads1795273200000,
+  ],
 };

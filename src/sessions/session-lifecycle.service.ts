@@ -12,6 +12,7 @@ import type { InputEntity, SessionEntity } from './persistence/session.entity.js
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
+import { failureOf, statusAfterTurn, withPreamble } from './modes/mode-outcome.js';
 import { isEnded, mayMove } from './session.state.js';
 import type { SessionStatus, TurnState } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
@@ -69,7 +70,7 @@ export class SessionLifecycle {
    */
   claim(id: string, ownerNode: string | null = null, inDoubt = false): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
-      const session = await this.lockIfThere(work, id);
+      const session = await this.findLocked(work, id);
       if (inDoubt && session?.status === 'starting') return session;
       if (session?.status !== 'queued') return null;
       return this.moveIn(work, session, 'starting', { changes: { ownerNode, startedAt: this.clock.nowIso() } });
@@ -109,8 +110,8 @@ export class SessionLifecycle {
    */
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
-      const session = await this.lockIfThere(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(id);
+      const session = await this.findLocked(work, id);
+      if (inDoubt && session?.status === 'running') return this.begunTurn(session);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -129,7 +130,7 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode };
+      return begunOf(session, turn, input);
     });
   }
 
@@ -141,27 +142,36 @@ export class SessionLifecycle {
     });
   }
 
-  /** Ends the turn under way, if there is one, and moves on: to `idle`, or to `failed` where the turn failed. */
-  endTurn(id: string, turn: number, end: TurnEnd): Promise<void> {
+  /**
+   * Ends the turn under way, if there is one, and moves on: to `idle`, or where the turn failed or the mode says so, to its end. Gives the
+   * status it has then; null where there is no such session.
+   */
+  endTurn(id: string, turn: number, end: TurnEnd): Promise<SessionStatus | null> {
     return this.unit.run(async (work) => {
-      const session = await this.lockIfThere(work, id);
-      if (!session || isEnded(session.status)) return;
+      const session = await this.findLocked(work, id);
+      if (!session || isEnded(session.status)) return session?.status ?? null;
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
-      if (last?.number === turn && last.endedAt !== null) return;
+      if (last?.number === turn && last.endedAt !== null) return session.status;
       await this.closeTurn(work, id, turn, end);
-      if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
-      await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
+      if (session.status !== 'running' && session.status !== 'awaiting_approval') return session.status;
+      const to = statusAfterTurn(session, end.state, (await this.turns.nextInput(id)) !== null);
+      return (await this.moveIn(work, session, to, end.error === undefined ? {} : { reason: end.error })).status;
     });
   }
 
   /**
    * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
-   * knows whether they arrived, and says why. Does nothing where the session has ended already.
+   * knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the session has
+   * ended already.
    */
-  processGone(id: string, to: 'failed' | 'stopped' | 'lost' | 'completed', options: MoveOptions): Promise<SessionEntity | null> {
+  processGone(
+    id: string,
+    to: 'failed' | 'stopped' | 'lost' | 'completed' | 'expired',
+    options: MoveOptions,
+  ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
-      const session = await this.lockIfThere(work, id);
+      const session = await this.findLocked(work, id);
       if (!session || isEnded(session.status)) return null;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
@@ -174,8 +184,9 @@ export class SessionLifecycle {
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
-      if (!mayMove(session.status, to, session.runtime)) return session;
-      return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+      const outcome = to === 'failed' ? failureOf(session) : to;
+      if (!mayMove(session.status, outcome, session.runtime)) return session;
+      return this.moveIn(work, session, outcome, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
     });
   }
 
@@ -187,7 +198,7 @@ export class SessionLifecycle {
   /** Marks what waits in a session as `unknown`, so that no turn takes it, and puts a queued session aside as `suspended`. */
   doubtWaiting(id: string, reason: string): Promise<void> {
     return this.unit.run(async (work) => {
-      const session = await this.lockIfThere(work, id);
+      const session = await this.findLocked(work, id);
       if (!session || isEnded(session.status)) return;
       for (let input = await this.turns.nextInput(id); input; input = await this.turns.nextInput(id)) await this.doubt(work, input);
       if (session.status === 'queued') await this.moveIn(work, session, 'suspended', { reason });
@@ -224,12 +235,13 @@ export class SessionLifecycle {
 
   /** Locks the session for this unit and reads its row. @throws SessionNotFoundError */
   async lock(work: Work, id: string): Promise<SessionEntity> {
-    const session = await this.lockIfThere(work, id);
+    const session = await this.findLocked(work, id);
     if (!session) throw new SessionNotFoundError(id);
     return session;
   }
 
-  private async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
+  /** As {@link lock}; null where there is no such session. */
+  async findLocked(work: Work, id: string): Promise<SessionEntity | null> {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
@@ -240,11 +252,12 @@ export class SessionLifecycle {
   }
 
   /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(id: string): Promise<BegunTurn | null> {
+  private async begunTurn(session: SessionEntity): Promise<BegunTurn | null> {
+    const { id } = session;
     const last = await this.turns.lastTurn(id);
     if (!last || last.endedAt !== null) return null;
     const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
-    return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
+    return input ? begunOf(session, last.number, input) : null;
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
@@ -259,6 +272,13 @@ export class SessionLifecycle {
     });
   }
 }
+
+const begunOf = (session: SessionEntity, turn: number, { id, content, agentMode }: InputEntity): BegunTurn => ({
+  turn,
+  inputId: id,
+  content: withPreamble(session, turn, storedContent(content)),
+  agentMode,
+});
 
 /** What a domain event of a session is about. */
 export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'ownerId'>, by: Principal) => ({
