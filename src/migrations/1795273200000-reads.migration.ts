@@ -45,7 +45,7 @@ export class Reads1795273200000 implements MigrationInterface {
   /** What the log tells of tools and usage, as the server writes it down since then. */
   private async fill(runner: QueryRunner): Promise<void> {
     const dialect = runner.connection.options.type === 'postgres' ? 'postgres' : 'sqlite';
-    const run = (sql: string, parameters: unknown[]) => runner.query<OldEvent[]>(forDialect(dialect, sql), parameters);
+    const run = (sql: string, parameters: unknown[]) => runner.manager.query<OldEvent[]>(forDialect(dialect, sql), parameters);
     for (let after: [string, number] | undefined = ['', 0]; after;) {
       const rows: OldEvent[] = await run(
         `select e.session_id, e.seq, e.type, e.turn, e.occurred_at, e.payload, s.workspace_id, s.owner_id, s.agent, s.model

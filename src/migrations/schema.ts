@@ -12,6 +12,7 @@ import {
   SessionHeadEntity,
   ToolEventEntity,
 } from '../events/persistence/session-event.entity.js';
+import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
@@ -20,11 +21,13 @@ import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
   entities: (dialect) => [
+    AgentHostEntity,
     ApiKeyEntity,
     DatabaseIdentityEntity,
     IdempotencyKeyEntity,
@@ -50,6 +53,7 @@ export const schema: Schema = {
     Blobs1795255200000,
     Idempotency1795258800000,
     Retention1795262400000,
+    AgentHosts1795269600000,
     Reads1795273200000,
   ],
 };

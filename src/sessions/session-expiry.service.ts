@@ -72,7 +72,7 @@ export class SessionExpiry implements OnModuleInit, OnApplicationBootstrap {
   /** Unless it was touched in the meantime. */
   private expire(id: string, limitIso: string, afterMs: number): Promise<boolean> {
     return this.unit.run(async (work) => {
-      const session = await this.lifecycle.findLocked(work, id);
+      const session = await this.lifecycle.lockIfThere(work, id);
       if (!session || !(await this.sessions.isUntouchedSince(limitIso, id))) return false;
       await this.lifecycle.processGone(id, 'expired', { reason: `nothing happened for ${Math.round(afterMs / 1_000)} seconds` });
       return true;

@@ -6,15 +6,16 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
-import type { TypedDraft } from '../events/event-log.types.js';
-import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
-import { failureOf, statusAfterTurn, withPreamble } from './modes/mode-outcome.js';
+import { begunOf } from './begun-turn.js';
+import { draft } from './session-drafts.js';
+import type { BegunTurn, TurnEnd } from './turn.types.js';
+import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
 import { isEnded, mayMove } from './session.state.js';
-import type { SessionStatus, TurnState } from './session.types.js';
+import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 
 export interface MoveOptions {
@@ -25,21 +26,6 @@ export interface MoveOptions {
   readonly exitSignal?: string;
   /** Further columns to write with the move. */
   readonly changes?: Partial<SessionEntity>;
-}
-
-/** An input that a turn has taken. */
-export interface BegunTurn {
-  readonly turn: number;
-  readonly inputId: string;
-  readonly content: readonly ContentBlock[];
-  readonly agentMode: string | null;
-}
-
-/** How a turn ended. */
-export interface TurnEnd {
-  readonly state: Exclude<TurnState, 'started'>;
-  readonly stopReason?: string;
-  readonly error?: string;
 }
 
 /** Characters of an end reason that are kept. */
@@ -70,7 +56,7 @@ export class SessionLifecycle {
    */
   claim(id: string, ownerNode: string | null = null, inDoubt = false): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
-      const session = await this.findLocked(work, id);
+      const session = await this.lockIfThere(work, id);
       if (inDoubt && session?.status === 'starting') return session;
       if (session?.status !== 'queued') return null;
       return this.moveIn(work, session, 'starting', { changes: { ownerNode, startedAt: this.clock.nowIso() } });
@@ -110,8 +96,8 @@ export class SessionLifecycle {
    */
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
-      const session = await this.findLocked(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(session);
+      const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'running') return this.turnUnderWay(id);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -130,7 +116,27 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return begunOf(session, turn, input);
+      return begunOf(session, turn, input, 0);
+    });
+  }
+
+  /** The turn that has not ended yet; null where there is none. */
+  async turnUnderWay(id: string): Promise<BegunTurn | null> {
+    const [session, last] = [await this.sessions.find(id), await this.turns.lastTurn(id)];
+    const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
+    if (!session || !last || !input) return null;
+    const elapsedMs = Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt));
+    return begunOf(session, last.number, input, elapsedMs);
+  }
+
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, an input waits, or its mode can't be resumed. */
+  suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'suspended') return true;
+      if (session?.status !== 'idle' || !isResumable(session) || (await this.turns.nextInput(id))) return false;
+      await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
+      return true;
     });
   }
 
@@ -138,7 +144,7 @@ export class SessionLifecycle {
   async confirmDelivery(sessionId: string, inputId: string): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, sessionId);
-      await this.turns.updateInput(inputId, { state: 'delivered', deliveredAt: this.clock.nowIso() });
+      await this.turns.confirmInput(inputId, this.clock.nowIso());
     });
   }
 
@@ -148,7 +154,7 @@ export class SessionLifecycle {
    */
   endTurn(id: string, turn: number, end: TurnEnd): Promise<SessionStatus | null> {
     return this.unit.run(async (work) => {
-      const session = await this.findLocked(work, id);
+      const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return session?.status ?? null;
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
@@ -171,7 +177,7 @@ export class SessionLifecycle {
     options: MoveOptions,
   ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
-      const session = await this.findLocked(work, id);
+      const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return null;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
@@ -198,7 +204,7 @@ export class SessionLifecycle {
   /** Marks what waits in a session as `unknown`, so that no turn takes it, and puts a queued session aside as `suspended`. */
   doubtWaiting(id: string, reason: string): Promise<void> {
     return this.unit.run(async (work) => {
-      const session = await this.findLocked(work, id);
+      const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return;
       for (let input = await this.turns.nextInput(id); input; input = await this.turns.nextInput(id)) await this.doubt(work, input);
       if (session.status === 'queued') await this.moveIn(work, session, 'suspended', { reason });
@@ -235,13 +241,13 @@ export class SessionLifecycle {
 
   /** Locks the session for this unit and reads its row. @throws SessionNotFoundError */
   async lock(work: Work, id: string): Promise<SessionEntity> {
-    const session = await this.findLocked(work, id);
+    const session = await this.lockIfThere(work, id);
     if (!session) throw new SessionNotFoundError(id);
     return session;
   }
 
   /** As {@link lock}; null where there is no such session. */
-  async findLocked(work: Work, id: string): Promise<SessionEntity | null> {
+  async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
@@ -249,15 +255,6 @@ export class SessionLifecycle {
   private async doubt(work: Work, { id, sessionId, turn, content }: InputEntity): Promise<void> {
     await this.turns.updateInput(id, { state: 'unknown' });
     await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
-  }
-
-  /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(session: SessionEntity): Promise<BegunTurn | null> {
-    const { id } = session;
-    const last = await this.turns.lastTurn(id);
-    if (!last || last.endedAt !== null) return null;
-    const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
-    return input ? begunOf(session, last.number, input) : null;
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
@@ -273,27 +270,10 @@ export class SessionLifecycle {
   }
 }
 
-const begunOf = (session: SessionEntity, turn: number, { id, content, agentMode }: InputEntity): BegunTurn => ({
-  turn,
-  inputId: id,
-  content: withPreamble(session, turn, storedContent(content)),
-  agentMode,
-});
-
 /** What a domain event of a session is about. */
 export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'ownerId'>, by: Principal) => ({
   sessionId: session.id,
   workspaceId: session.workspaceId,
   ownerId: session.ownerId,
   actor: by.id,
-});
-
-type OwnType = 'turn' | 'status' | 'input';
-
-const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> => ({
-  type,
-  turn,
-  source: 'system',
-  actor: SYSTEM.id,
-  payload,
 });

@@ -145,7 +145,7 @@ describe.each(DIALECTS)('conversations on %s', (dialect) => {
       ['after=00000000.1', 409, 'resync_required'],
     ] as const)
       for (const what of ['full-conversation', 'history'])
-        expect([query, (await app.call('GET', `/api/sessions/${id}/${what}?${query}`)).body.code]).toEqual([query, code]);
+        expect([query, await app.call('GET', `/api/sessions/${id}/${what}?${query}`)]).toMatchObject([query, { status, body: { code } }]);
     const { secret } = await giveKey(app, { principalId: 'user:nobody' });
     for (const what of ['full-conversation', 'history', 'result', 'status'])
       expect((await app.call('GET', `/api/sessions/${id}/${what}`, { key: secret })).body.code).toBe('session_not_found');
@@ -226,7 +226,7 @@ describe.each(DIALECTS)('conversations on %s', (dialect) => {
     const database = app.get(Database);
     const spy = jest.spyOn(database, 'query').mockImplementation((sql, parameters = []) => {
       statements.push({ sql, parameters });
-      return Database.prototype.query.call(database, sql, parameters) as never;
+      return Database.prototype.query.call(database, sql, parameters);
     });
     const page = await act();
     spy.mockRestore();

@@ -132,6 +132,8 @@ export class UnitOfWork {
     const work = new Work(this.db.dialect, runner, this.db.statements?.writer);
     let hasBegun = false;
     try {
+      // SQLite has one connection: where the unit before could not be rolled back, this one would be part of it, and its commit none.
+      if (runner.isTransactionActive) await this.rollBack(runner);
       await runner.startTransaction();
       hasBegun = true;
       const result = await this.db.current.run(work, () => body(work));
@@ -149,7 +151,8 @@ export class UnitOfWork {
       return { result, announce, durable: () => this.durable(synced) };
     } catch (error) {
       work.isOpen = false;
-      if (hasBegun && runner.isTransactionActive) await this.rollBack(runner);
+      if (hasBegun && runner.isTransactionActive)
+        await this.rollBack(runner).catch((err: unknown) => this.logger.warn({ msg: 'rollback failed', err }));
       // TypeORM gives a connection back when it is lost, and then says only that it was given back.
       const isLost = hasBegun && runner.isReleased && this.db.dialect === 'postgres';
       const storageError = storageErrorOf(error) ?? (isLost ? new DatabaseUnavailableError('the connection was lost', error) : undefined);
@@ -171,15 +174,21 @@ export class UnitOfWork {
     }
   }
 
+  /** @throws DatabaseUnavailableError where the transaction is still open */
   private async rollBack(runner: QueryRunner): Promise<void> {
     try {
       await runner.rollbackTransaction();
     } catch (error) {
-      if (this.db.dialect === 'postgres') return this.logger.warn({ msg: 'rollback failed', err: error });
+      const failure = new DatabaseUnavailableError('a transaction could not be ended', error);
+      if (this.db.dialect === 'postgres') throw failure;
       // Where its disk fails, SQLite may have rolled back by itself (https://sqlite.org/lang_transaction.html). TypeORM would go on to
-      // count a transaction that is not there, and the next commit would be none: it gets one to end.
-      await runner.query('begin');
-      await runner.rollbackTransaction();
+      // count a transaction that is not there, and the next commit would be none: it gets one to end. There is none in an open one.
+      try {
+        await runner.query('begin');
+        await runner.rollbackTransaction();
+      } catch {
+        throw failure;
+      }
     }
   }
 

@@ -24,7 +24,10 @@ export function withPreamble(session: Moded, turn: number, content: readonly Con
   return preamble === null ? content : [{ type: 'text', text: preamble }, ...content];
 }
 
+/** Without a mode it depends on the agent only. */
+export const isResumable = (session: Moded): boolean => modeRulesOf(session)?.supportsResume !== false;
+
 /** For whoever suspends or resumes a session on request. @throws ModeNotResumableError */
 export function assertResumable(session: Moded, act: 'suspended' | 'resumed'): void {
-  if (modeRulesOf(session)?.supportsResume === false) throw new ModeNotResumableError(act, session.mode ?? '');
+  if (!isResumable(session)) throw new ModeNotResumableError(act, session.mode ?? '');
 }
