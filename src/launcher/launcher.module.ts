@@ -13,6 +13,7 @@ import { HostPositions } from './host-positions.service.js';
 import { Launcher } from './launcher.service.js';
 import { LeftProcesses } from './left-processes.service.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
+import { EndWhenSessionExpiredListener } from './listeners/end-when-session-expired.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
 import { LaunchWhenSessionResumedListener } from './listeners/launch-when-session-resumed.listener.js';
@@ -40,6 +41,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     AgentSurroundings,
     BootReconciliation,
     EndWhenSessionDeletedListener,
+    EndWhenSessionExpiredListener,
     HostPositions,
     InterruptWhenInterruptRequestedListener,
     LaunchWhenSessionCreatedListener,

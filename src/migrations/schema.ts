@@ -5,9 +5,16 @@ import { DatabaseIdentityEntity } from '../core/database/database-identity.entit
 import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
-import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import {
+  OpenBlockEntity,
+  SessionBlobEntity,
+  SessionEventEntity,
+  SessionHeadEntity,
+  ToolEventEntity,
+} from '../events/persistence/session-event.entity.js';
 import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
+import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
@@ -15,6 +22,7 @@ import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
+import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
@@ -33,7 +41,9 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    ToolEventEntity,
     TurnEntity,
+    UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
     blobSchema(dialect),
@@ -45,6 +55,7 @@ export const schema: Schema = {
     Idempotency1795258800000,
     Retention1795262400000,
     AgentHosts1795269600000,
+    Reads1795273200000,
     Lineage1795280400000,
   ],
 };

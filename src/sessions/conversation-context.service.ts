@@ -7,7 +7,7 @@ import { ConversationDigest, DIGESTED_TYPES } from './conversation-digest.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
-import type { BegunTurn } from './session-lifecycle.types.js';
+import type { BegunTurn } from './turn.types.js';
 
 /** A tenth of the window of the agents there are: the work goes on from there, and has to have room. */
 const BUDGET_TOKENS = 20_000;

@@ -61,7 +61,7 @@ export class SessionBranching {
       throw new NotSupportedError('An external session has no agent of ours that could go on.', {
         remedy: 'Name the agent that is to go on: see GET /api/agents.',
       });
-    const found = this.surroundings.agent({ agent: wanted });
+    const found = this.surroundings.agent({ agent: wanted }, null);
     if (found.runtime === 'process' && found.agent !== agent)
       throw new NotSupportedError(`The agent "${found.agent}" takes each prompt by itself: it can't be given a conversation.`, {
         remedy: 'Name an agent that keeps a conversation, one of the runtime acp: see GET /api/agents.',
@@ -72,9 +72,9 @@ export class SessionBranching {
 
 /** What goes over; a model and a mode are an agent's own. */
 function inherited(from: SessionEntity, to: Pick<SessionEntity, 'agent' | 'runtime'>) {
-  const { workspaceId, name, groupId, mode, model, agentMode, mcpServers, projectDir, metadata, policy } = from;
+  const { workspaceId, name, groupId, mode, modeRules, model, agentMode, mcpServers, projectDir, metadata, policy } = from;
   return {
-    ...{ source: SOURCE, workspaceId, name, groupId, mode, mcpServers, projectDir, metadata, policy, ...to },
+    ...{ source: SOURCE, workspaceId, name, groupId, mode, modeRules, mcpServers, projectDir, metadata, policy, ...to },
     ...(to.agent === from.agent ? { model, agentMode } : {}),
     status: 'queued' as const,
     origin: 'launched' as const,

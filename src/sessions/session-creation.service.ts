@@ -8,6 +8,8 @@ import type { ContentBlock } from '../events/event-payloads.types.js';
 import { parseContent, textLength } from './dto/content.validator.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { SessionEntity } from './persistence/session.entity.js';
+import { rulesOf } from './modes/mode.types.js';
+import { policyIn } from './modes/modes.service.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
 import { SessionInputs } from './session-inputs.service.js';
 import { subjectOf } from './session-lifecycle.service.js';
@@ -42,11 +44,12 @@ export class SessionCreation {
 
   /**
    * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
-   * @throws UnknownAgentError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
+   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
    */
   async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
-    const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request);
+    const mode = this.surroundings.mode(request);
+    const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request, mode);
     if (isExternal && request.prompt !== undefined)
       throw new InvalidInputError('prompt: an external session takes none, its agent is not ours.', {
         issues: [{ path: 'prompt', message: 'not with runtime external' }],
@@ -62,6 +65,8 @@ export class SessionCreation {
       name: request.name ?? nameOf(content, agent),
       agent,
       runtime,
+      mode: mode?.id ?? null,
+      modeRules: mode && JSON.stringify(rulesOf(mode)),
       status: isExternal ? 'running' : 'queued',
       origin: isExternal ? 'reported' : 'launched',
       parentId: request.parentId ?? null,
@@ -71,7 +76,7 @@ export class SessionCreation {
       mcpServers: JSON.stringify(request.mcpServers ?? []),
       projectDir: place.projectDir,
       metadata: JSON.stringify(request.metadata ?? {}),
-      policy: request.policy ?? 'deny',
+      policy: policyIn(mode, request.policy, 'deny'),
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,
       startedAt: isExternal ? now : null,

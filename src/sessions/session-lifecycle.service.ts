@@ -6,15 +6,18 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
-import type { TypedDraft } from '../events/event-log.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
+import { begunOf } from './begun-turn.js';
+import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
+import { draft } from './session-drafts.js';
+import type { MoveOptions } from './session-lifecycle.types.js';
 import { isEnded, isLive, mayMove } from './session.state.js';
-import type { BegunTurn, MoveOptions, TurnEnd } from './session-lifecycle.types.js';
 import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
+import type { BegunTurn, TurnEnd } from './turn.types.js';
 
 /** Characters of an end reason that are kept. */
 const MAX_REASON = 8_000;
@@ -104,25 +107,25 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return begunTurnOf(session, turn, input, 0);
+      return begunOf(session, turn, input, 0);
     });
   }
 
   /** The turn that has not ended yet; null where there is none. */
   async turnUnderWay(id: string): Promise<BegunTurn | null> {
-    const session = await this.sessions.find(id);
-    const last = await this.turns.lastTurn(id);
+    const [session, last] = [await this.sessions.find(id), await this.turns.lastTurn(id)];
     const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
     if (!session || !last || !input) return null;
-    return begunTurnOf(session, last.number, input, Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt)));
+    const elapsedMs = Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt));
+    return begunOf(session, last.number, input, elapsedMs);
   }
 
-  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, or an input waits. */
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, an input waits, or its mode can't be resumed. */
   suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (inDoubt && session?.status === 'suspended') return true;
-      if (session?.status !== 'idle' || (await this.turns.nextInput(id))) return false;
+      if (session?.status !== 'idle' || !isResumable(session) || (await this.turns.nextInput(id))) return false;
       await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
       return true;
     });
@@ -136,28 +139,32 @@ export class SessionLifecycle {
     });
   }
 
-  /** Ends the turn under way, if there is one, and moves on: to `idle`, or to `failed` where the turn failed. */
-  endTurn(id: string, turn: number, end: TurnEnd): Promise<void> {
+  /**
+   * Ends the turn under way, if there is one, and moves on: to `idle`, or where the turn failed or the mode says so, to its end. Gives the
+   * status it has then; null where there is no such session.
+   */
+  endTurn(id: string, turn: number, end: TurnEnd): Promise<SessionStatus | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (!session || isEnded(session.status)) return;
+      if (!session || isEnded(session.status)) return session?.status ?? null;
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
-      if (last?.number === turn && last.endedAt !== null) return;
+      if (last?.number === turn && last.endedAt !== null) return session.status;
       await this.closeTurn(work, id, turn, end);
-      if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
-      await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
+      if (session.status !== 'running' && session.status !== 'awaiting_approval') return session.status;
+      const to = statusAfterTurn(session, end.state, (await this.turns.nextInput(id)) !== null);
+      return (await this.moveIn(work, session, to, end.error === undefined ? {} : { reason: end.error })).status;
     });
   }
 
   /**
    * Ends a session, suspends it, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which
-   * nobody knows whether they arrived, and says why. Does nothing where the session has ended already. One that was to be stopped after
-   * it was to be suspended is stopped.
+   * nobody knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the
+   * session has ended already. One that was to be stopped after it was to be suspended is stopped.
    */
   processGone(
     id: string,
-    wanted: 'failed' | 'stopped' | 'suspended' | 'lost' | 'completed',
+    wanted: 'failed' | 'stopped' | 'suspended' | 'lost' | 'completed' | 'expired',
     options: MoveOptions,
   ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
@@ -175,9 +182,10 @@ export class SessionLifecycle {
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
-      if (!mayMove(session.status, to, session.runtime)) return session;
+      const outcome = to === 'failed' ? failureOf(session) : to;
+      if (!mayMove(session.status, outcome, session.runtime)) return session;
       const changes = { processId: null, processStartedAt: null, suspendRequestedAt: null, ...options.changes };
-      return this.moveIn(work, session, to, { ...options, changes });
+      return this.moveIn(work, session, outcome, { ...options, changes });
     });
   }
 
@@ -231,7 +239,8 @@ export class SessionLifecycle {
     return session;
   }
 
-  private async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
+  /** As {@link lock}; null where there is no such session. */
+  async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
@@ -254,30 +263,10 @@ export class SessionLifecycle {
   }
 }
 
-const begunTurnOf = (
-  { contextDue }: SessionEntity,
-  turn: number,
-  { id, content, agentMode }: InputEntity,
-  elapsedMs: number,
-): BegunTurn => ({
-  ...{ turn, inputId: id, content: storedContent(content), agentMode, elapsedMs },
-  needsContext: contextDue === 'text',
-});
-
 /** What a domain event of a session is about. */
 export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'ownerId'>, by: Principal) => ({
   sessionId: session.id,
   workspaceId: session.workspaceId,
   ownerId: session.ownerId,
   actor: by.id,
-});
-
-type OwnType = 'turn' | 'status' | 'input';
-
-const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> => ({
-  type,
-  turn,
-  source: 'system',
-  actor: SYSTEM.id,
-  payload,
 });

@@ -33,7 +33,7 @@ export class SessionResumptionController {
     permission: 'sessions:control',
     response: { type: SessionResponse, example: SUSPENDED },
     also: { 202: 'The agent is still being ended' },
-    errors: { 404: NOT_FOUND, 409: ['illegal_move', 'session_status'] },
+    errors: { 404: NOT_FOUND, 409: ['illegal_move', 'session_status', 'mode_not_resumable'] },
   })
   async suspend(
     @CurrentPrincipal() principal: Principal,
@@ -64,7 +64,7 @@ export class SessionResumptionController {
     },
     response: { type: SessionResponse, example: QUEUED },
     also: { 201: 'A new session was made' },
-    errors: { ...BRANCH_ERRORS, 409: ['session_status', 'not_supported', 'workspace_busy'] },
+    errors: { ...BRANCH_ERRORS, 409: ['session_status', 'not_supported', 'mode_not_resumable', 'workspace_busy'] },
   })
   async resume(
     @CurrentPrincipal() principal: Principal,

@@ -5,6 +5,7 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
 import { parseContent } from './dto/content.validator.js';
 import type { ResumeSessionRequest } from './dto/lineage.dto.js';
+import { assertResumable as assertModeAllows } from './modes/mode-outcome.js';
 import type { SessionEntity } from './persistence/session.entity.js';
 import { SessionBranching } from './session-branching.service.js';
 import { SessionInputs } from './session-inputs.service.js';
@@ -108,13 +109,14 @@ const fieldsOf = ({ id, phase, step, state, lastMessagePreview }: SessionEntity,
 });
 
 /** @throws SessionStatusError, NotSupportedError that say what is possible */
-function assertResumable({ status, runtime, suspendRequestedAt }: SessionEntity): void {
+function assertResumable(session: SessionEntity): void {
+  const { status, runtime, suspendRequestedAt } = session;
   if (runtime === 'external')
     throw new NotSupportedError("An external session can't be resumed from here: its agent is not ours.", {
       remedy: 'Resume it in the agent itself: it is running again as soon as it is reported. Or fork it, with the name of an agent.',
       context: { status, possible: ['fork'] },
     });
-  if (!isLive(status)) return;
+  if (!isLive(status)) return assertModeAllows(session, 'resumed');
   const isWaiting = status === 'queued' || status === 'starting';
   throw new SessionStatusError(`A session that is ${status} needs no resume: its agent is there, or on its way.`, {
     remedy:

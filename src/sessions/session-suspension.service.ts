@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
+import { assertResumable as assertModeAllows } from './modes/mode-outcome.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { SessionLifecycle, subjectOf } from './session-lifecycle.service.js';
 import { SessionScope } from './session-scope.service.js';
@@ -43,6 +44,7 @@ export class SessionSuspension {
           remedy: 'Wait until it is stopped; a resume makes a new session with what was said in it.',
           context: { status, possible: [] },
         });
+      assertModeAllows(session, 'suspended');
       const isOurs = runtime !== 'external' && isLive(status) && status !== 'queued';
       if (!isOurs) {
         await this.lifecycle.moveIn(work, session, 'suspended', { by: principal, reason: `suspended by ${principal.id}` });

@@ -4,8 +4,12 @@ import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { ConversationContext } from './conversation-context.service.js';
+import { ModesController } from './modes/modes.controller.js';
+import { Modes } from './modes/modes.service.js';
 import { ExternalSessions } from './external-sessions.service.js';
+import { ExpiryRepository } from './persistence/expiry.repository.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
+import { EndedSessionsRepository } from './persistence/ended-sessions.repository.js';
 import { RetentionRepository } from './persistence/retention.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
@@ -17,12 +21,16 @@ import { SessionDetachment } from './session-detachment.service.js';
 import { SessionForks } from './session-forks.service.js';
 import { SessionInputs } from './session-inputs.service.js';
 import { SessionInputsController } from './session-inputs.controller.js';
+import { SessionExpiry } from './session-expiry.service.js';
+import { SessionHistory } from './session-history.service.js';
+import { SessionReadsController } from './session-reads.controller.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionMoves } from './session-moves.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionResumption } from './session-resumption.service.js';
 import { SessionResumptionController } from './session-resumption.controller.js';
 import { SessionScope } from './session-scope.service.js';
+import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
 import { SessionSuspension } from './session-suspension.service.js';
@@ -33,10 +41,13 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [SessionsController, SessionInputsController, SessionResumptionController],
+  controllers: [ModesController, SessionInputsController, SessionReadsController, SessionResumptionController, SessionsController],
   providers: [
     ConversationContext,
+    EndedSessionsRepository,
+    ExpiryRepository,
     ExternalSessions,
+    Modes,
     SessionBranching,
     SessionBriefsRepository,
     RetentionRepository,
@@ -44,6 +55,8 @@ import { SessionsService } from './sessions.service.js';
     SessionCounts,
     SessionCreation,
     SessionDetachment,
+    SessionExpiry,
+    SessionHistory,
     SessionForks,
     SessionInputs,
     SessionLifecycle,
@@ -51,6 +64,7 @@ import { SessionsService } from './sessions.service.js';
     SessionProjection,
     SessionResumption,
     SessionScope,
+    SessionStates,
     SessionStops,
     SessionSurroundings,
     SessionSuspension,

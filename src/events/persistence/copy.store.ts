@@ -45,6 +45,13 @@ export class CopyStore {
       [to, `copy:${from}:`, recordedAt, from, through, ...CONVERSATION, ...without],
     );
     await work.query(
+      `insert into tool_events (session_id, seq, call_key)
+       select e.session_id, e.seq, t.call_key from tool_events t
+       join session_events e on e.session_id = ? and e.id = cast(? as varchar) || cast(t.seq as varchar)
+       where t.session_id = ?`,
+      [to, `copy:${from}:`, from],
+    );
+    await work.query(
       `update session_heads set
          last_seq = (select count(*) from session_events where session_id = ?),
          message_count = (select count(*) from session_events where session_id = ? and type in ('input', 'message'))

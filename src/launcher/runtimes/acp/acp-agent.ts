@@ -1,4 +1,3 @@
-import type { AgentCapabilities } from '@agentclientprotocol/sdk';
 import { type Deferred, deferred } from '../../../core/deferred.js';
 import type { EventDraft } from '../../../events/event-log.types.js';
 import type { PermissionPolicy } from '../../../sessions/session.types.js';
@@ -6,7 +5,7 @@ import type { SpoolPosition } from '../../host-positions.service.js';
 import { AgentGoneError, type AgentHost, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
-import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
+import { type AcpConversation, chooseMode, modeIn, unsupportedContent } from './acp-options.js';
 import { type AcpState, type Bookmark, Bookmarks, remembered } from './acp-bookmark.js';
 import { AcpTranslator } from './acp-translator.js';
 import { outcomeOf } from './acp-outcome.js';
@@ -31,12 +30,6 @@ export interface AcpAgentOptions {
 type Step =
   | { readonly kind: 'events'; readonly items: Recordable[]; mark?: { readonly eventId: string; readonly bookmark: Bookmark } }
   | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
-
-/** What opening the conversation showed. */
-export interface AcpConversation {
-  readonly capabilities: AgentCapabilities;
-  readonly options: ConversationOptions;
-}
 
 /** An agent behind an {@link AgentHost}: takes its spool, writes the log, and answers what it asks by the session's policy. */
 export class AcpAgent implements RunningAgent {
@@ -205,7 +198,8 @@ export class AcpAgent implements RunningAgent {
     }
     if (record.kind === 'prompt-finished') this.finished = remembered(record);
     if (record.kind === 'update') {
-      this.noteMode(record.update);
+      const currentMode = modeIn(record.update);
+      if (currentMode !== null) this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode } };
       this.trouble.see(record.update);
     }
   }
@@ -230,7 +224,7 @@ export class AcpAgent implements RunningAgent {
     this.lastTurn = Math.max(this.lastTurn, lastTurn);
     this.finished = finished;
     if (finished) this.answerTo(finished.turn).resolve(finished.answer);
-    for (const [requestId, optionId] of decisions) this.host.decide(requestId, optionId);
+    for (const [requestId, optionId] of decisions) this.tell(requestId, optionId);
   }
 
   private answerTo(turn: number): Deferred<PromptAnswer> {
@@ -251,7 +245,7 @@ export class AcpAgent implements RunningAgent {
   /** What depends on the log being written: a decision is told to the agent only when it is durable. */
   private settle(record: SpoolRecord): void {
     if (record.kind === 'permission') {
-      this.host.decide(record.requestId, this.decisions.get(record.requestId) ?? null);
+      this.tell(record.requestId, this.decisions.get(record.requestId) ?? null);
       this.decisions.delete(record.requestId);
     }
     if (record.kind === 'prompt-started') {
@@ -263,6 +257,11 @@ export class AcpAgent implements RunningAgent {
       this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent ended before it answered')));
       this.answers.clear();
     }
+  }
+
+  /** An agent that is gone needs no answer. */
+  private tell(requestId: string, optionId: string | null): void {
+    this.host.decide(requestId, optionId).catch(() => undefined);
   }
 
   private approvalOf(record: SpoolRecord & { kind: 'permission' }): EventDraft {
@@ -296,12 +295,5 @@ export class AcpAgent implements RunningAgent {
       [kind, announced].filter((each) => typeof each === 'string'),
       request.options,
     );
-  }
-
-  private noteMode(update: unknown): void {
-    if (typeof update !== 'object' || update === null || !('sessionUpdate' in update) || update.sessionUpdate !== 'current_mode_update')
-      return;
-    if (!('currentModeId' in update) || typeof update.currentModeId !== 'string') return;
-    this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode: update.currentModeId } };
   }
 }
