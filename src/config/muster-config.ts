@@ -35,6 +35,8 @@ export class MusterConfig {
   readonly dataDir: string;
   readonly database: DatabaseConfig;
   readonly workspaceRoots: readonly string[];
+  /** Where sessions' worktrees are made; always an allowed root. */
+  readonly worktreesDir: string;
   readonly agentsFile: string | undefined;
   readonly agentEnvAllow: readonly string[];
   readonly agentStartTimeoutMs: number;
@@ -89,6 +91,7 @@ export class MusterConfig {
         throw new ConfigError('MUSTER_WORKSPACE_ROOTS', `${JSON.stringify(root)} is not an absolute path`, 'Write /path:/other/path.');
       return root;
     });
+    this.worktreesDir = resolve(read('MUSTER_WORKTREES_DIR') ?? resolve(this.dataDir, 'worktrees'));
     this.agentsFile = read('MUSTER_AGENTS_FILE') && resolve(text('MUSTER_AGENTS_FILE'));
     this.agentEnvAllow = list('MUSTER_AGENT_ENV_ALLOW', ',');
     this.agentStartTimeoutMs = whole('MUSTER_AGENT_START_TIMEOUT_MS', 100, 3_600_000);
@@ -113,6 +116,11 @@ export class MusterConfig {
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);
+  }
+
+  /** Where work trees are noted as they were, while turns run. */
+  get snapshotsDir(): string {
+    return resolve(this.dataDir, 'snapshots');
   }
 
   /** Where the sample workspaces lie; always an allowed root. */

@@ -13,6 +13,7 @@ import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-w
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
 import { StopWhenStopRequestedListener } from './listeners/stop-when-stop-requested.listener.js';
+import { ProjectDirectories } from './project-directories.service.js';
 import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
 import { ProcessRuntime } from './runtimes/process/process.runtime.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -30,6 +31,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     LaunchWhenSessionCreatedListener,
     Launcher,
     ProcessRuntime,
+    ProjectDirectories,
     PromptWhenInputAcceptedListener,
     Runtimes,
     SessionRecorder,

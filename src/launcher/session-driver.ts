@@ -150,8 +150,12 @@ export class SessionDriver {
 
   /** One turn. What it gives back ends the session. */
   private async take(agent: RunningAgent, begun: BegunTurn): Promise<Conclusion> {
+    const { directories } = this.starter;
+    await directories.turnBegins(this.sessionId, begun.turn);
     const outcome = await this.prompt(agent, begun);
     await this.delivery;
+    // At a shutdown nobody waits for more than what has to be.
+    if (this.request?.kind !== 'shutdown') await directories.turnEnds(this.sessionId, begun.turn);
     if (outcome === null) {
       this.exit ??= await agent.exited;
       return this.ended(false, true);

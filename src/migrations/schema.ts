@@ -6,13 +6,16 @@ import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
 import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import { SessionTreeEntity } from '../sessions/persistence/session-tree.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
+import { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -29,10 +32,19 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    SessionTreeEntity,
     TurnEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
+    WorktreeEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000, Idempotency1795258800000, Retention1795262400000],
+  migrations: [
+    Ground1795168800000,
+    Access1795172400000,
+    Blobs1795255200000,
+    Idempotency1795258800000,
+    Retention1795262400000,
+    Worktrees1795276800000,
+  ],
 };

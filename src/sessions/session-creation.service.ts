@@ -35,7 +35,8 @@ export class SessionCreation {
 
   /**
    * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
-   * @throws UnknownAgentError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
+   * @throws UnknownAgentError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError; with isolation also
+   * NotAWorkTreeError, BranchInvalidError, BranchExistsError, UnknownBaseError, GitMissingError
    */
   async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
@@ -47,9 +48,10 @@ export class SessionCreation {
     if (request.parentId !== undefined) await this.scope.find(principal, request.parentId);
     const place = await this.surroundings.place(principal, request, isExternal);
     const content = request.prompt === undefined ? undefined : parseContent(request.prompt);
-    const now = this.scope.nowIso();
+    const [id, now] = [newId(), this.scope.nowIso()];
+    const worktree = await this.surroundings.planWorktree(principal, request, place, { id, now });
     const session: SessionEntity = {
-      id: newId(),
+      id,
       externalId: request.externalId ?? null,
       source,
       workspaceId: place.workspaceId,
@@ -68,13 +70,13 @@ export class SessionCreation {
       model: request.model ?? null,
       agentMode: request.agentMode ?? null,
       mcpServers: JSON.stringify(request.mcpServers ?? []),
-      projectDir: place.projectDir,
+      projectDir: worktree?.projectDir ?? place.projectDir,
       phase: null,
       step: null,
       state: '{}',
       metadata: JSON.stringify(request.metadata ?? {}),
       policy: request.policy ?? 'deny',
-      isolation: 'none',
+      isolation: worktree ? 'worktree' : 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,
       ownerNode: null,
@@ -100,6 +102,7 @@ export class SessionCreation {
     try {
       await this.unit.run(async (work) => {
         await this.assertAllowed(session, place);
+        if (worktree) await this.surroundings.addWorktree(worktree);
         await this.store(work, principal, session, content);
       });
     } catch (error) {

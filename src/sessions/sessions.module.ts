@@ -6,17 +6,22 @@ import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { ExternalSessions } from './external-sessions.service.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
 import { RetentionRepository } from './persistence/retention.repository.js';
+import { SessionTreesRepository } from './persistence/session-trees.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { RetentionSweeper } from './retention-sweeper.service.js';
 import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
+import { SessionDiffController } from './session-diff.controller.js';
+import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionProjection } from './session-projection.js';
+import { SessionRemovals } from './session-removals.service.js';
 import { SessionScope } from './session-scope.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
+import { SessionTrees } from './session-trees.service.js';
 import { SessionTrimming } from './session-trimming.service.js';
 import { SessionWaiter } from './session-waiter.service.js';
 import { SessionsController } from './sessions.controller.js';
@@ -24,7 +29,7 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [SessionsController],
+  controllers: [SessionsController, SessionDiffController],
   providers: [
     ExternalSessions,
     SessionBriefsRepository,
@@ -33,17 +38,31 @@ import { SessionsService } from './sessions.service.js';
     SessionCounts,
     SessionCreation,
     SessionDetachment,
+    SessionDiffs,
     SessionLifecycle,
     SessionProjection,
+    SessionRemovals,
     SessionScope,
     SessionStops,
     SessionSurroundings,
+    SessionTrees,
+    SessionTreesRepository,
     SessionTrimming,
     SessionWaiter,
     SessionsRepository,
     SessionsService,
     TurnsRepository,
   ],
-  exports: [ExternalSessions, SessionCounts, SessionCreation, SessionLifecycle, SessionScope, SessionStops, SessionWaiter, SessionsService],
+  exports: [
+    ExternalSessions,
+    SessionCounts,
+    SessionCreation,
+    SessionLifecycle,
+    SessionScope,
+    SessionStops,
+    SessionTrees,
+    SessionWaiter,
+    SessionsService,
+  ],
 })
 export class SessionsModule {}
