@@ -13,15 +13,17 @@ import { SessionsRepository } from './persistence/sessions.repository.js';
 import { isLive } from './session.state.js';
 
 /** What a look at a directory may take: a turn waits for it, at its begin and at its end. */
-const LOOK_MS = 2_000;
+const LOOK_MS = 5_000;
+/** For how long no turn waits for a directory that took longer. */
+const SLOW_FOR_MS = 600_000;
 const MAX_PATCH_BYTES = 1024 * 1024;
 
 /** What sessions' directories were when their turns began, where they are git work trees. */
 @Injectable()
 export class SessionTrees implements OnApplicationBootstrap {
   private readonly logger = new Logger(SessionTrees.name);
-  /** Directories that took too long, until this server starts again: no turn waits for them a second time. */
-  private readonly slow = new Set<string>();
+  /** Directories that took too long, with the time until which they are left alone. */
+  private readonly slow = new Map<string, number>();
 
   constructor(
     private readonly sessions: SessionsRepository,
@@ -87,13 +89,13 @@ export class SessionTrees implements OnApplicationBootstrap {
 
   /** Null where git can't tell, or takes too long; the log tells why. */
   private async look<T>(directory: string, act: () => Promise<T>): Promise<T | null> {
-    if (this.slow.has(directory)) return null;
     const begin = performance.now();
+    if ((this.slow.get(directory) ?? 0) > begin) return null;
     try {
       return await act();
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      if (performance.now() - begin >= LOOK_MS) this.slow.add(directory);
+      if (performance.now() - begin >= LOOK_MS) this.slow.set(directory, performance.now() + SLOW_FOR_MS);
       this.logger.log({ msg: 'what turns change in a directory is not told', directory, reason: error.message });
       return null;
     }

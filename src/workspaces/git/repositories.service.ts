@@ -69,9 +69,9 @@ export class Repositories {
     return this.git.line({ cwd: directory, args: ['symbolic-ref', '--quiet', '--short', 'HEAD'] });
   }
 
-  /** The full name of the branch that a name stands for; null where it stands for no more than a commit. */
+  /** The full name of the branch that the name of a commit stands for; null where it stands for no more than that. */
   async ref({ directory }: Pick<Repository, 'directory'>, name: string): Promise<string | null> {
-    const ref = await this.git.line({ cwd: directory, args: ['rev-parse', '--symbolic-full-name', '--end-of-options', name] });
+    const ref = await this.git.line({ cwd: directory, args: ['rev-parse', '--symbolic-full-name', name] });
     return ref !== null && /^refs\/(heads|remotes)\/[^\n]+$/.test(ref) ? ref : null;
   }
 
