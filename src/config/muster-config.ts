@@ -38,9 +38,19 @@ export class MusterConfig {
   /** Where sessions' worktrees are made; always an allowed root. */
   readonly worktreesDir: string;
   readonly agentsFile: string | undefined;
+  readonly modesFile: string | undefined;
+  /** Null: sessions never expire. */
+  readonly sessionExpiresAfterMs: number | null;
   readonly agentEnvAllow: readonly string[];
   readonly agentStartTimeoutMs: number;
   readonly agentStopGraceMs: number;
+  readonly agentsOnShutdown: 'keep' | 'stop';
+  /** 0: none. */
+  readonly agentIdleTimeoutMs: number;
+  /** 0: none. */
+  readonly turnTimeoutMs: number;
+  /** How long a host without an agent waits for its spool to be taken. */
+  readonly agentLingerMs: number;
   readonly corsOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly compat: CompatConfig;
@@ -93,9 +103,15 @@ export class MusterConfig {
     });
     this.worktreesDir = resolve(read('MUSTER_WORKTREES_DIR') ?? resolve(this.dataDir, 'worktrees'));
     this.agentsFile = read('MUSTER_AGENTS_FILE') && resolve(text('MUSTER_AGENTS_FILE'));
+    this.modesFile = read('MUSTER_MODES_FILE') && resolve(text('MUSTER_MODES_FILE'));
+    this.sessionExpiresAfterMs = duration('MUSTER_SESSION_EXPIRES_AFTER', read('MUSTER_SESSION_EXPIRES_AFTER'));
     this.agentEnvAllow = list('MUSTER_AGENT_ENV_ALLOW', ',');
     this.agentStartTimeoutMs = whole('MUSTER_AGENT_START_TIMEOUT_MS', 100, 3_600_000);
     this.agentStopGraceMs = whole('MUSTER_AGENT_STOP_GRACE_MS', 0, 600_000);
+    this.agentsOnShutdown = oneOf('MUSTER_AGENTS_ON_SHUTDOWN', ['keep', 'stop']);
+    this.agentIdleTimeoutMs = whole('MUSTER_AGENT_IDLE_TIMEOUT_MS', 0, 2_000_000_000);
+    this.turnTimeoutMs = whole('MUSTER_TURN_TIMEOUT_MS', 0, 2_000_000_000);
+    this.agentLingerMs = whole('MUSTER_AGENT_LINGER_MS', 1_000, 2_000_000_000);
     this.corsOrigins = list('MUSTER_CORS_ORIGINS', ',').map((each) => origin('MUSTER_CORS_ORIGINS', each));
     this.allowedHosts = list('MUSTER_ALLOWED_HOSTS', ',').map((each) => each.toLowerCase());
     this.compat = compatConfig({ list: (name) => list(name, ','), origin, port: this.port });
@@ -155,6 +171,18 @@ function origin(variable: VariableName, value: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search || url.hash || url.username)
     throw new ConfigError(variable, `${JSON.stringify(value)} is not an origin`, 'Write http(s)://host[:port] and nothing behind it.');
   return url.origin;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90m` in milliseconds; null where there is none. */
+function duration(variable: VariableName, value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const [, count = '', unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(value) ?? [];
+  const unitMs = UNIT_MS[unit];
+  if (unitMs === undefined)
+    throw new ConfigError(variable, `${JSON.stringify(value)} is no length of time`, 'Write a whole number with s, m, h or d: 24h.');
+  return Number(count) * unitMs;
 }
 
 function pick(environment: Environment, names: readonly string[]): Record<string, string> {

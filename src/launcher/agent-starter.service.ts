@@ -4,19 +4,17 @@ import { AgentsService } from '../agents/agents.service.js';
 import { Keys } from '../auth/keys.service.js';
 import { findProgram } from '../core/process/find-program.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
+import { AgentHosts } from './agent-hosts.service.js';
 import { AgentSurroundings } from './agent-surroundings.service.js';
 import { AgentMissingError } from './launcher.errors.js';
 import { ProjectDirectories } from './project-directories.service.js';
-import type { LaunchSpec, RunningAgent } from './runtime.types.js';
+import type { FoundAgent, LaunchSpec, RunningAgent } from './runtime.types.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
 
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export interface StartHooks extends Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'> {
-  /** Repeats a step that only the database hinders. */
-  readonly persist: <T>(step: () => Promise<T>) => Promise<T>;
-}
+export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal' | 'persist'>;
 
 /** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
 @Injectable()
@@ -28,10 +26,11 @@ export class AgentStarter {
     private readonly runtimes: Runtimes,
     /** Where the turns of its agents are looked at, too. */
     readonly directories: ProjectDirectories,
+    private readonly hosts: AgentHosts,
   ) {}
 
   /** @throws UnknownAgentError, AgentMissingError, AgentStartError, NotSupportedError, and what {@link ProjectDirectories.prepare} throws */
-  async start(session: SessionEntity, { persist, ...hooks }: StartHooks): Promise<RunningAgent> {
+  async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
     await this.directories.prepare(session);
     const inherited = { ...this.surroundings.inherited, ...profile.env };
@@ -39,14 +38,26 @@ export class AgentStarter {
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);
     if (program === null) throw new AgentMissingError(profile);
     // A key that was given without our hearing of it is taken back with the others.
-    const env = { ...inherited, ...(await persist(() => this.ownEnvironment(session, profile))) };
+    const env = { ...inherited, ...(await hooks.persist(() => this.ownEnvironment(session, profile))) };
     hooks.signal.throwIfAborted();
     return this.runtimes.of(profile.runtime).start({ session, profile, program, env, ...hooks });
+  }
+
+  /** Takes up the agent of a session that an earlier life of this server started; null where there is none any more. */
+  async takeUp(session: SessionEntity): Promise<FoundAgent | null> {
+    const { runtime } = session;
+    if (runtime !== 'acp' && runtime !== 'process') return null;
+    return (await this.runtimes.of(runtime).takeUp?.(session)) ?? null;
   }
 
   /** Takes back what the agent was given. */
   async release(sessionId: string): Promise<void> {
     await this.keys.revokeSessionKeys(sessionId);
+  }
+
+  /** Ends and forgets what is left of the agent's host: once its end is in the log. */
+  async forget(sessionId: string): Promise<void> {
+    await this.hosts.dismiss(sessionId);
   }
 
   private async ownEnvironment({ id }: SessionEntity, { name }: AgentProfile): Promise<Record<string, string>> {

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { SYSTEM } from '../auth/principal.types.js';
 import { Clock } from '../core/clock.js';
 import { isUnavailable } from '../core/errors/domain.error.js';
+import { Shutdown } from '../core/shutdown.js';
 import type { EventDraft } from '../events/event-log.types.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionTrees } from '../sessions/session-trees.service.js';
@@ -30,6 +31,7 @@ export class ProjectDirectories {
     private readonly trees: SessionTrees,
     private readonly recorder: SessionRecorder,
     private readonly clock: Clock,
+    private readonly shutdown: Shutdown,
   ) {}
 
   /** @throws ProjectDirectoryError, PathError, and where a worktree can't be made NotAWorkTreeError, BranchExistsError, GitFailedError */
@@ -42,23 +44,24 @@ export class ProjectDirectories {
     await this.paths.assertStill(projectDir);
   }
 
-  /** Before the agent is prompted. Never fails; takes a few seconds at most. */
-  async turnBegins(sessionId: string, turn: number): Promise<void> {
+  /**
+   * Runs a turn, and writes what it changed before its end is written, a second time nothing; on the way down nobody waits for it. Fails
+   * only with the turn; each look at the directory takes a few seconds at most.
+   */
+  async during<T>(sessionId: string, turn: number, act: () => Promise<T>): Promise<T> {
     await this.trees.turnBegins(sessionId, turn).catch((error: unknown) => this.complain(sessionId, error));
+    const outcome = await act();
+    if (!this.shutdown.signal.aborted) await this.tell(sessionId, turn).catch((error: unknown) => this.complain(sessionId, error));
+    return outcome;
   }
 
-  /** Writes what a turn changed, before its end is written; a second time writes nothing. Never fails; takes a few seconds at most. */
-  async turnEnds(sessionId: string, turn: number): Promise<void> {
-    try {
-      const changes = await this.trees.turnEnds(sessionId, turn);
-      if (changes)
-        await this.recorder.record(
-          sessionId,
-          draftsOf(turn, changes).map((draft) => ({ draft })),
-        );
-    } catch (error) {
-      this.complain(sessionId, error);
-    }
+  private async tell(sessionId: string, turn: number): Promise<void> {
+    const changes = await this.trees.turnEnds(sessionId, turn);
+    if (changes)
+      await this.recorder.record(
+        sessionId,
+        draftsOf(turn, changes).map((draft) => ({ draft })),
+      );
   }
 
   private complain(sessionId: string, error: unknown): void {

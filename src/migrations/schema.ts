@@ -5,9 +5,17 @@ import { DatabaseIdentityEntity } from '../core/database/database-identity.entit
 import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
-import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import {
+  OpenBlockEntity,
+  SessionBlobEntity,
+  SessionEventEntity,
+  SessionHeadEntity,
+  ToolEventEntity,
+} from '../events/persistence/session-event.entity.js';
+import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
 import { SessionTreeEntity } from '../sessions/persistence/session-tree.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
+import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
@@ -15,11 +23,14 @@ import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
+import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
   entities: (dialect) => [
+    AgentHostEntity,
     ApiKeyEntity,
     DatabaseIdentityEntity,
     IdempotencyKeyEntity,
@@ -33,7 +44,9 @@ export const schema: Schema = {
     SessionEventEntity,
     SessionHeadEntity,
     SessionTreeEntity,
+    ToolEventEntity,
     TurnEntity,
+    UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
     WorktreeEntity,
@@ -45,6 +58,8 @@ export const schema: Schema = {
     Blobs1795255200000,
     Idempotency1795258800000,
     Retention1795262400000,
+    AgentHosts1795269600000,
+    Reads1795273200000,
     Worktrees1795276800000,
   ],
 };

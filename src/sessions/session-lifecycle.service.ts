@@ -6,14 +6,16 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
-import type { TypedDraft } from '../events/event-log.types.js';
-import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
+import { begunOf } from './begun-turn.js';
+import { draft } from './session-drafts.js';
+import type { BegunTurn, TurnEnd } from './turn.types.js';
+import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
 import { isEnded, mayMove } from './session.state.js';
-import type { SessionStatus, TurnState } from './session.types.js';
+import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 
 export interface MoveOptions {
@@ -24,21 +26,6 @@ export interface MoveOptions {
   readonly exitSignal?: string;
   /** Further columns to write with the move. */
   readonly changes?: Partial<SessionEntity>;
-}
-
-/** An input that a turn has taken. */
-export interface BegunTurn {
-  readonly turn: number;
-  readonly inputId: string;
-  readonly content: readonly ContentBlock[];
-  readonly agentMode: string | null;
-}
-
-/** How a turn ended. */
-export interface TurnEnd {
-  readonly state: Exclude<TurnState, 'started'>;
-  readonly stopReason?: string;
-  readonly error?: string;
 }
 
 /** Characters of an end reason that are kept. */
@@ -110,7 +97,7 @@ export class SessionLifecycle {
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(id);
+      if (inDoubt && session?.status === 'running') return this.turnUnderWay(id);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -129,7 +116,27 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode };
+      return begunOf(session, turn, input, 0);
+    });
+  }
+
+  /** The turn that has not ended yet; null where there is none. */
+  async turnUnderWay(id: string): Promise<BegunTurn | null> {
+    const [session, last] = [await this.sessions.find(id), await this.turns.lastTurn(id)];
+    const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
+    if (!session || !last || !input) return null;
+    const elapsedMs = Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt));
+    return begunOf(session, last.number, input, elapsedMs);
+  }
+
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, an input waits, or its mode can't be resumed. */
+  suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'suspended') return true;
+      if (session?.status !== 'idle' || !isResumable(session) || (await this.turns.nextInput(id))) return false;
+      await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
+      return true;
     });
   }
 
@@ -137,29 +144,38 @@ export class SessionLifecycle {
   async confirmDelivery(sessionId: string, inputId: string): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, sessionId);
-      await this.turns.updateInput(inputId, { state: 'delivered', deliveredAt: this.clock.nowIso() });
+      await this.turns.confirmInput(inputId, this.clock.nowIso());
     });
   }
 
-  /** Ends the turn under way, if there is one, and moves on: to `idle`, or to `failed` where the turn failed. */
-  endTurn(id: string, turn: number, end: TurnEnd): Promise<void> {
+  /**
+   * Ends the turn under way, if there is one, and moves on: to `idle`, or where the turn failed or the mode says so, to its end. Gives the
+   * status it has then; null where there is no such session.
+   */
+  endTurn(id: string, turn: number, end: TurnEnd): Promise<SessionStatus | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (!session || isEnded(session.status)) return;
+      if (!session || isEnded(session.status)) return session?.status ?? null;
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
-      if (last?.number === turn && last.endedAt !== null) return;
+      if (last?.number === turn && last.endedAt !== null) return session.status;
       await this.closeTurn(work, id, turn, end);
-      if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
-      await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
+      if (session.status !== 'running' && session.status !== 'awaiting_approval') return session.status;
+      const to = statusAfterTurn(session, end.state, (await this.turns.nextInput(id)) !== null);
+      return (await this.moveIn(work, session, to, end.error === undefined ? {} : { reason: end.error })).status;
     });
   }
 
   /**
    * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
-   * knows whether they arrived, and says why. Does nothing where the session has ended already.
+   * knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the session has
+   * ended already.
    */
-  processGone(id: string, to: 'failed' | 'stopped' | 'lost' | 'completed', options: MoveOptions): Promise<SessionEntity | null> {
+  processGone(
+    id: string,
+    to: 'failed' | 'stopped' | 'lost' | 'completed' | 'expired',
+    options: MoveOptions,
+  ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return null;
@@ -174,8 +190,9 @@ export class SessionLifecycle {
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
-      if (!mayMove(session.status, to, session.runtime)) return session;
-      return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+      const outcome = to === 'failed' ? failureOf(session) : to;
+      if (!mayMove(session.status, outcome, session.runtime)) return session;
+      return this.moveIn(work, session, outcome, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
     });
   }
 
@@ -229,7 +246,8 @@ export class SessionLifecycle {
     return session;
   }
 
-  private async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
+  /** As {@link lock}; null where there is no such session. */
+  async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 
@@ -237,14 +255,6 @@ export class SessionLifecycle {
   private async doubt(work: Work, { id, sessionId, turn, content }: InputEntity): Promise<void> {
     await this.turns.updateInput(id, { state: 'unknown' });
     await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
-  }
-
-  /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(id: string): Promise<BegunTurn | null> {
-    const last = await this.turns.lastTurn(id);
-    if (!last || last.endedAt !== null) return null;
-    const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
-    return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
   }
 
   private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
@@ -266,14 +276,4 @@ export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'o
   workspaceId: session.workspaceId,
   ownerId: session.ownerId,
   actor: by.id,
-});
-
-type OwnType = 'turn' | 'status' | 'input';
-
-const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> => ({
-  type,
-  turn,
-  source: 'system',
-  actor: SYSTEM.id,
-  payload,
 });

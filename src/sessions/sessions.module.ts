@@ -3,8 +3,12 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
+import { ModesController } from './modes/modes.controller.js';
+import { Modes } from './modes/modes.service.js';
 import { ExternalSessions } from './external-sessions.service.js';
+import { ExpiryRepository } from './persistence/expiry.repository.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
+import { EndedSessionsRepository } from './persistence/ended-sessions.repository.js';
 import { RetentionRepository } from './persistence/retention.repository.js';
 import { SessionTreesRepository } from './persistence/session-trees.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
@@ -13,12 +17,16 @@ import { RetentionSweeper } from './retention-sweeper.service.js';
 import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
+import { SessionExpiry } from './session-expiry.service.js';
+import { SessionHistory } from './session-history.service.js';
+import { SessionReadsController } from './session-reads.controller.js';
 import { SessionDiffController } from './session-diff.controller.js';
 import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionRemovals } from './session-removals.service.js';
 import { SessionScope } from './session-scope.service.js';
+import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
 import { SessionTrees } from './session-trees.service.js';
@@ -29,9 +37,12 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [SessionsController, SessionDiffController],
+  controllers: [ModesController, SessionDiffController, SessionReadsController, SessionsController],
   providers: [
+    EndedSessionsRepository,
+    ExpiryRepository,
     ExternalSessions,
+    Modes,
     SessionBriefsRepository,
     RetentionRepository,
     RetentionSweeper,
@@ -39,10 +50,13 @@ import { SessionsService } from './sessions.service.js';
     SessionCreation,
     SessionDetachment,
     SessionDiffs,
+    SessionExpiry,
+    SessionHistory,
     SessionLifecycle,
     SessionProjection,
     SessionRemovals,
     SessionScope,
+    SessionStates,
     SessionStops,
     SessionSurroundings,
     SessionTrees,

@@ -112,7 +112,9 @@ export class Snapshots {
     const replaced: Buffer[] = [];
     let total = 0;
     for (let at = 0; at < names.length; at += AT_ONCE)
-      for (const { name, size, mark, isReplaced } of await Promise.all(names.slice(at, at + AT_ONCE).map((each) => lookAt(directory, each)))) {
+      for (const { name, size, mark, isReplaced } of await Promise.all(
+        names.slice(at, at + AT_ONCE).map((each) => lookAt(directory, each)),
+      )) {
         if (isReplaced) replaced.push(name);
         else if (mark !== undefined) large.push({ name, mark });
         else if (size !== null) small.push(name);
