@@ -97,13 +97,12 @@ export class Git {
 /** As variables, and not as `-c name=value`: a name may hold an equals sign. */
 function settingsIn(settings: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(settings);
-  return Object.fromEntries([
-    ['GIT_CONFIG_COUNT', String(entries.length)],
-    ...entries.flatMap(([key, value], index) => [
-      [`GIT_CONFIG_KEY_${index}`, key],
-      [`GIT_CONFIG_VALUE_${index}`, value],
-    ]),
-  ]);
+  const found: Record<string, string> = { GIT_CONFIG_COUNT: String(entries.length) };
+  for (const [index, [key, value]] of entries.entries()) {
+    found[`GIT_CONFIG_KEY_${index}`] = key;
+    found[`GIT_CONFIG_VALUE_${index}`] = value;
+  }
+  return found;
 }
 
 const nameOf = ({ args }: GitCall): string => args.find((each) => !each.startsWith('-')) ?? '';
