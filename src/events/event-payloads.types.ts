@@ -98,6 +98,10 @@ export const PAYLOADS = {
   file_change: z.looseObject({
     path: z.string(),
     change: z.enum(['added', 'modified', 'deleted', 'renamed']),
+    oldPath: z.string().optional(),
+    additions: z.number().int().optional(),
+    deletions: z.number().int().optional(),
+    binary: z.boolean().optional(),
     diff: z.string().optional(),
   }),
   /** Increments, never totals. */

@@ -23,6 +23,7 @@ import { SuspendWhenSuspendRequestedListener } from './listeners/suspend-when-su
 import { AgentHostsRepository } from './persistence/agent-hosts.repository.js';
 import { Orphans } from './orphans.service.js';
 import { OrphansController } from './orphans.controller.js';
+import { ProjectDirectories } from './project-directories.service.js';
 import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
 import { ProcessRuntime } from './runtimes/process/process.runtime.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
@@ -50,6 +51,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     LeftProcesses,
     Orphans,
     ProcessRuntime,
+    ProjectDirectories,
     PromptWhenInputAcceptedListener,
     Runtimes,
     SessionDrivers,

@@ -201,7 +201,7 @@ export class SessionDriver {
   /** One turn. What it gives back ends the session. */
   private async take(agent: RunningAgent, begun: BegunTurn): Promise<Conclusion> {
     const told = begun.needsContext ? await this.persist(() => this.surroundings.context.give(this.sessionId, begun)) : begun;
-    const outcome = await this.prompt(agent, told);
+    const outcome = await this.starter.directories.during(this.sessionId, begun.turn, () => this.prompt(agent, told));
     await this.delivery;
     if (outcome === null) {
       if (this.isLeaving) return null;

@@ -13,9 +13,11 @@ import {
   ToolEventEntity,
 } from '../events/persistence/session-event.entity.js';
 import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
+import { SessionTreeEntity } from '../sessions/persistence/session-tree.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
+import { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
@@ -23,6 +25,7 @@ import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
+import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
 import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
@@ -41,11 +44,13 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    SessionTreeEntity,
     ToolEventEntity,
     TurnEntity,
     UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
+    WorktreeEntity,
     blobSchema(dialect),
   ],
   migrations: [
@@ -56,6 +61,7 @@ export const schema: Schema = {
     Retention1795262400000,
     AgentHosts1795269600000,
     Reads1795273200000,
+    Worktrees1795276800000,
     Lineage1795280400000,
   ],
 };

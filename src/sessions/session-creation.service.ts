@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
+import { newId } from '../core/ids.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { EventLog } from '../events/event-log.service.js';
@@ -44,7 +45,8 @@ export class SessionCreation {
 
   /**
    * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
-   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
+   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError;
+   * with isolation also NotAWorkTreeError, BranchInvalidError, BranchExistsError, UnknownBaseError, GitMissingError
    */
   async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
@@ -57,8 +59,10 @@ export class SessionCreation {
     if (request.parentId !== undefined) await this.scope.find(principal, request.parentId);
     const place = await this.surroundings.place(principal, request, isExternal);
     const content = request.prompt === undefined ? undefined : parseContent(request.prompt);
-    const now = this.scope.nowIso();
+    const [id, now] = [newId(), this.scope.nowIso()];
+    const worktree = await this.surroundings.planWorktree(principal, request, place, { id, now });
     const session = newSessionRow(now, {
+      id,
       externalId: request.externalId ?? null,
       source,
       workspaceId: place.workspaceId,
@@ -74,9 +78,10 @@ export class SessionCreation {
       model: request.model ?? null,
       agentMode: request.agentMode ?? null,
       mcpServers: JSON.stringify(request.mcpServers ?? []),
-      projectDir: place.projectDir,
+      projectDir: worktree?.projectDir ?? place.projectDir,
       metadata: JSON.stringify(request.metadata ?? {}),
       policy: policyIn(mode, request.policy, 'deny'),
+      isolation: worktree ? 'worktree' : 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,
       startedAt: isExternal ? now : null,
@@ -85,6 +90,7 @@ export class SessionCreation {
       await this.unit.run(async (work) => {
         await this.assertExternalIdFree(session);
         await this.surroundings.assertRoom(place.workspaceId);
+        if (worktree) await this.surroundings.addWorktree(worktree);
         await this.storeIn(work, principal, session, { content });
       });
     } catch (error) {

@@ -4,7 +4,9 @@ import { Access } from '../auth/access.service.js';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
 import { PathRules } from '../workspaces/path-rules.js';
+import type { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { WorkspacesService } from '../workspaces/workspaces.service.js';
+import { Worktrees } from '../workspaces/worktrees.service.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { Mode } from './modes/mode.types.js';
 import { Modes } from './modes/modes.service.js';
@@ -29,6 +31,7 @@ export class SessionSurroundings {
     private readonly access: Access,
     private readonly sessions: SessionsRepository,
     private readonly modes: Modes,
+    private readonly worktrees: Worktrees,
   ) {}
 
   /** @throws UnknownModeError */
@@ -98,5 +101,34 @@ export class SessionSurroundings {
     const real = await this.paths.resolveDirectory(projectDir);
     await this.workspaces.assertMayWorkIn(principal, real);
     return { workspaceId: null, projectDir: real };
+  }
+
+  /**
+   * The worktree that a session is to get; null where it works in the directory itself.
+   * @throws InvalidInputError, NotAWorkTreeError, BranchInvalidError, BranchExistsError, UnknownBaseError, ForbiddenError, GitMissingError
+   */
+  async planWorktree(
+    principal: Principal,
+    { isolation, worktree: wish, runtime }: CreateSessionRequest,
+    { workspaceId, projectDir }: Place,
+    { id, now }: { readonly id: string; readonly now: string },
+  ): Promise<WorktreeEntity | null> {
+    const isWanted = isolation === 'worktree';
+    if (isWanted && runtime === 'external')
+      throw new InvalidInputError('isolation: an external session works where it is, its agent is not ours.', {
+        issues: [{ path: 'isolation', message: 'not with runtime external' }],
+      });
+    if (!isWanted && wish !== undefined)
+      throw new InvalidInputError('worktree: the session gets none.', {
+        remedy: 'Give isolation "worktree" too.',
+        issues: [{ path: 'worktree', message: 'only with isolation worktree' }],
+      });
+    if (!isWanted) return null;
+    return this.worktrees.plan(principal, { sessionId: id, workspaceId, directory: projectDir, now }, wish ?? {});
+  }
+
+  /** Within the unit that stores the session; it is made before its agent is started. */
+  addWorktree(worktree: WorktreeEntity): Promise<void> {
+    return this.worktrees.add(worktree);
   }
 }

@@ -11,6 +11,7 @@ import { ExpiryRepository } from './persistence/expiry.repository.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
 import { EndedSessionsRepository } from './persistence/ended-sessions.repository.js';
 import { RetentionRepository } from './persistence/retention.repository.js';
+import { SessionTreesRepository } from './persistence/session-trees.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { RetentionSweeper } from './retention-sweeper.service.js';
@@ -24,16 +25,20 @@ import { SessionInputsController } from './session-inputs.controller.js';
 import { SessionExpiry } from './session-expiry.service.js';
 import { SessionHistory } from './session-history.service.js';
 import { SessionReadsController } from './session-reads.controller.js';
+import { SessionDiffController } from './session-diff.controller.js';
+import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionMoves } from './session-moves.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionResumption } from './session-resumption.service.js';
 import { SessionResumptionController } from './session-resumption.controller.js';
+import { SessionRemovals } from './session-removals.service.js';
 import { SessionScope } from './session-scope.service.js';
 import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
 import { SessionSuspension } from './session-suspension.service.js';
+import { SessionTrees } from './session-trees.service.js';
 import { SessionTrimming } from './session-trimming.service.js';
 import { SessionWaiter } from './session-waiter.service.js';
 import { SessionsController } from './sessions.controller.js';
@@ -41,7 +46,14 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [ModesController, SessionInputsController, SessionReadsController, SessionResumptionController, SessionsController],
+  controllers: [
+    ModesController,
+    SessionDiffController,
+    SessionInputsController,
+    SessionReadsController,
+    SessionResumptionController,
+    SessionsController,
+  ],
   providers: [
     ConversationContext,
     EndedSessionsRepository,
@@ -55,6 +67,7 @@ import { SessionsService } from './sessions.service.js';
     SessionCounts,
     SessionCreation,
     SessionDetachment,
+    SessionDiffs,
     SessionExpiry,
     SessionHistory,
     SessionForks,
@@ -63,11 +76,14 @@ import { SessionsService } from './sessions.service.js';
     SessionMoves,
     SessionProjection,
     SessionResumption,
+    SessionRemovals,
     SessionScope,
     SessionStates,
     SessionStops,
     SessionSurroundings,
     SessionSuspension,
+    SessionTrees,
+    SessionTreesRepository,
     SessionTrimming,
     SessionWaiter,
     SessionsRepository,
@@ -83,6 +99,7 @@ import { SessionsService } from './sessions.service.js';
     SessionMoves,
     SessionScope,
     SessionStops,
+    SessionTrees,
     SessionWaiter,
     SessionsService,
   ],

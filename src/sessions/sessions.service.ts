@@ -62,6 +62,11 @@ export class SessionsService {
     return this.get(principal, sessionId);
   }
 
+  /** Some session that works in this directory, or below it, whoever may see it. */
+  findAnyIn(directory: string): Promise<SessionEntity | null> {
+    return this.sessions.findInDirectory(directory);
+  }
+
   /** Deletes a session with its log. @throws SessionNotFoundError, SessionLiveError */
   async remove(principal: Principal, id: string, { force = false }: { force?: boolean } = {}): Promise<string> {
     const { id: sessionId } = await this.scope.findToEdit(principal, id);

@@ -189,11 +189,25 @@ export class InputPageResponse {
   nextCursor: string | null;
 }
 
+/** The git worktree of a session that was deleted. */
+export class WorktreeFateResponse {
+  /** Absolute. @example '/home/me/.muster/worktrees/01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  path: string;
+  /** @example 'muster/01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  branch: string;
+  /** `false`: directory and branch stay as they are. @example false */
+  removed: boolean;
+  /** Why it stays. @example 'it has changes that are not committed' */
+  reason?: string;
+}
+
 export class SessionDeletedResponse {
   /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
   id: string;
   /** @example true */
   deleted: boolean;
+  /** Only where it worked in one. */
+  worktree?: WorktreeFateResponse;
 }
 
 /** Absent is not null: what has no value is left out. */
