@@ -23,6 +23,7 @@ import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
+import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -55,5 +56,6 @@ export const schema: Schema = {
     Retention1795262400000,
     AgentHosts1795269600000,
     Reads1795273200000,
+    Lineage1795280400000,
   ],
 };
