@@ -33,6 +33,8 @@ const ENTITY = '^src/[^/]+/persistence/[^/]+[.]entity[.]ts$';
 const JOINS = [
   // A session is read together with its head row, which the event log keeps apart so that appends don't touch the wide row.
   '^src/sessions/persistence/sessions[.]repository[.]ts$',
+  // Who may see an approval is a matter of its session, which may change its workspace.
+  '^src/approvals/persistence/approvals[.]repository[.]ts$',
 ];
 
 module.exports = {

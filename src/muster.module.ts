@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AgentsModule } from './agents/agents.module.js';
+import { ApprovalsModule } from './approvals/approvals.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CompatModule } from './compat/compat.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -35,6 +36,7 @@ export class MusterModule {
       EventLogModule,
       SessionsModule,
       EventsModule,
+      ApprovalsModule,
       LauncherModule,
       RealtimeModule,
       OpsModule,

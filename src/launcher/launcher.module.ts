@@ -1,13 +1,17 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents/agents.module.js';
+import { ApprovalsModule } from '../approvals/approvals.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
+import { AgentQuestions } from './agent-questions.service.js';
 import { AgentStarter } from './agent-starter.service.js';
 import { AgentSurroundings } from './agent-surroundings.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
 import { Launcher } from './launcher.service.js';
+import { AnswerWhenApprovalDecidedListener } from './listeners/answer-when-approval-decided.listener.js';
+import { AnswerWhenApprovalExpiredListener } from './listeners/answer-when-approval-expired.listener.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
@@ -19,11 +23,14 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
-  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
+  imports: [AgentsModule, ApprovalsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
   providers: [
     AcpRuntime,
+    AgentQuestions,
     AgentStarter,
     AgentSurroundings,
+    AnswerWhenApprovalDecidedListener,
+    AnswerWhenApprovalExpiredListener,
     BootReconciliation,
     EndWhenSessionDeletedListener,
     InterruptWhenInterruptRequestedListener,

@@ -1,3 +1,4 @@
+import { ApprovalEntity } from '../approvals/persistence/approval.entity.js';
 import { ApiKeyEntity } from '../auth/persistence/api-key.entity.js';
 import { WorkspaceMemberEntity } from '../auth/persistence/workspace-member.entity.js';
 import type { Schema } from '../core/database/data-source.js';
@@ -13,11 +14,13 @@ import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { Approvals1795266000000 } from './1795266000000-approvals.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
   entities: (dialect) => [
     ApiKeyEntity,
+    ApprovalEntity,
     DatabaseIdentityEntity,
     IdempotencyKeyEntity,
     InputEntity,
@@ -34,5 +37,12 @@ export const schema: Schema = {
     WorkspaceMemberEntity,
     blobSchema(dialect),
   ],
-  migrations: [Ground1795168800000, Access1795172400000, Blobs1795255200000, Idempotency1795258800000, Retention1795262400000],
+  migrations: [
+    Ground1795168800000,
+    Access1795172400000,
+    Blobs1795255200000,
+    Idempotency1795258800000,
+    Retention1795262400000,
+    Approvals1795266000000,
+  ],
 };

@@ -73,7 +73,7 @@ export class SessionCreation {
       step: null,
       state: '{}',
       metadata: JSON.stringify(request.metadata ?? {}),
-      policy: request.policy ?? 'deny',
+      policy: request.policy ?? 'ask',
       isolation: 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,

@@ -6,12 +6,13 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
-import type { TypedDraft } from '../events/event-log.types.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
+import { draft } from './session-drafts.js';
+import { SessionParts } from './session-parts.service.js';
 import { isEnded, mayMove } from './session.state.js';
 import type { SessionStatus, TurnState } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
@@ -41,6 +42,9 @@ export interface TurnEnd {
   readonly error?: string;
 }
 
+/** Nobody answers what was asked before: its agent is gone, or was told to end. */
+const GIVES_UP: readonly SessionStatus[] = ['suspended', 'lost', 'completed', 'failed', 'stopped', 'expired'];
+
 /** Characters of an end reason that are kept. */
 const MAX_REASON = 8_000;
 
@@ -56,6 +60,7 @@ export class SessionLifecycle {
     private readonly log: EventLog,
     private readonly unit: UnitOfWork,
     private readonly clock: Clock,
+    private readonly parts: SessionParts,
   ) {}
 
   /** @throws SessionNotFoundError, IllegalMoveError */
@@ -149,7 +154,7 @@ export class SessionLifecycle {
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
       if (last?.number === turn && last.endedAt !== null) return;
-      await this.closeTurn(work, id, turn, end);
+      await this.closeTurn(work, session, turn, end);
       if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
       await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
     });
@@ -167,7 +172,7 @@ export class SessionLifecycle {
       if (last && last.endedAt === null)
         await this.closeTurn(
           work,
-          id,
+          session,
           last.number,
           to === 'stopped'
             ? { state: 'cancelled', stopReason: 'stopped' }
@@ -201,6 +206,8 @@ export class SessionLifecycle {
     const { by = SYSTEM, reason, exitCode, exitSignal } = options;
     const now = this.clock.nowIso();
     const ends = isEnded(to);
+    if (GIVES_UP.includes(to) || (from === 'awaiting_approval' && to === 'idle'))
+      await this.parts.close(work, session, reason ?? `the session became ${to}`, by);
     const changes: Partial<SessionEntity> = {
       ...options.changes,
       status: to,
@@ -220,6 +227,21 @@ export class SessionLifecycle {
     await this.log.appendIn(work, session.id, [{ ...draft('status', null, { from, to, ...facts }), actor: by.id }], { ends });
     work.emit('session.status-changed', subjectOf(session, by), { sessionId: session.id, from, to, ...facts });
     return { ...session, ...changes };
+  }
+
+  /** Nothing is asked any more, or (`why`) it is given up: on with the turn, or at rest where none is under way. Gives the row as it is then. */
+  async goOnIn(work: Work, session: SessionEntity, by: Principal, why?: string): Promise<SessionEntity> {
+    if (why !== undefined) await this.parts.close(work, session, why, by);
+    if (session.status !== 'awaiting_approval') return session;
+    const last = await this.turns.lastTurn(session.id);
+    const isAtWork = session.runtime === 'external' || (last !== null && last.endedAt === null);
+    return this.moveIn(work, session, isAtWork ? 'running' : 'idle', { by });
+  }
+
+  /** Removes its row with all that hangs on it; its log is removed before. */
+  async removeIn(work: Work, id: string): Promise<void> {
+    await this.parts.remove(work, id);
+    await this.sessions.remove(id);
   }
 
   /** Locks the session for this unit and reads its row. @throws SessionNotFoundError */
@@ -247,7 +269,9 @@ export class SessionLifecycle {
     return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
   }
 
-  private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+  private async closeTurn(work: Work, session: SessionEntity, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    const { id } = session;
+    await this.parts.close(work, session, error ?? 'its turn ended', SYSTEM);
     const [ended] = await this.log.appendIn(work, id, [
       draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
     ]);
@@ -266,14 +290,4 @@ export const subjectOf = (session: Pick<SessionEntity, 'id' | 'workspaceId' | 'o
   workspaceId: session.workspaceId,
   ownerId: session.ownerId,
   actor: by.id,
-});
-
-type OwnType = 'turn' | 'status' | 'input';
-
-const draft = <T extends OwnType>(type: T, turn: number | null, payload: TypedDraft<T>['payload']): TypedDraft<T> => ({
-  type,
-  turn,
-  source: 'system',
-  actor: SYSTEM.id,
-  payload,
 });

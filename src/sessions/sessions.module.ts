@@ -13,6 +13,7 @@ import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
+import { SessionParts } from './session-parts.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionScope } from './session-scope.service.js';
 import { SessionStops } from './session-stops.service.js';
@@ -34,6 +35,7 @@ import { SessionsService } from './sessions.service.js';
     SessionCreation,
     SessionDetachment,
     SessionLifecycle,
+    SessionParts,
     SessionProjection,
     SessionScope,
     SessionStops,
@@ -44,6 +46,16 @@ import { SessionsService } from './sessions.service.js';
     SessionsService,
     TurnsRepository,
   ],
-  exports: [ExternalSessions, SessionCounts, SessionCreation, SessionLifecycle, SessionScope, SessionStops, SessionWaiter, SessionsService],
+  exports: [
+    ExternalSessions,
+    SessionCounts,
+    SessionCreation,
+    SessionLifecycle,
+    SessionParts,
+    SessionScope,
+    SessionStops,
+    SessionWaiter,
+    SessionsService,
+  ],
 })
 export class SessionsModule {}

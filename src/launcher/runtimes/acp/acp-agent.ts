@@ -1,24 +1,20 @@
 import type { AgentCapabilities } from '@agentclientprotocol/sdk';
+import type { NewApproval } from '../../../approvals/approval.types.js';
 import { type Deferred, deferred } from '../../../core/deferred.js';
-import type { EventDraft } from '../../../events/event-log.types.js';
-import type { PermissionPolicy } from '../../../sessions/session.types.js';
+import type { AgentQuestions } from '../../agent-questions.service.js';
 import { AgentGoneError, type AgentHost, AgentRequestError, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
 import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
+import { AcpPermissions, type Permission, type PermissionOptions } from './acp-permissions.js';
 import { AcpTranslator } from './acp-translator.js';
 import { AgentTrouble } from './agent-trouble.js';
-import { decide } from './permission-policy.js';
 
-export interface AcpAgentOptions {
-  readonly sessionId: string;
-  readonly policy: PermissionPolicy;
-  /** Id of the agent's principal, the `actor` of its events. */
-  readonly actor: string;
-}
+const CANCELLED = 'its turn was told to end';
 
 type Step =
   | { readonly kind: 'events'; readonly items: Recordable[] }
+  | Extract<Permission, { readonly kind: 'ask' }>
   | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
 
 /** What opening the conversation showed. */
@@ -27,22 +23,23 @@ export interface AcpConversation {
   readonly options: ConversationOptions;
 }
 
-/** An agent behind an {@link AgentHost}: takes its spool, writes the log, and answers what it asks by the session's policy. */
+/** An agent behind an {@link AgentHost}: takes its spool, writes the log, and has what it asks decided. */
 export class AcpAgent implements RunningAgent {
   readonly exited: Promise<ProcessExit>;
   private readonly translator: AcpTranslator;
   private conversation: AcpConversation = { capabilities: {}, options: { modes: [], currentMode: null, selects: [] } };
-  private readonly decisions = new Map<string, string | null>();
+  private readonly permissions: AcpPermissions;
   private readonly answers = new Map<number, Deferred<PromptAnswer>>();
   private readonly trouble = new AgentTrouble();
   private isCancelling = false;
-  private hasRejected = false;
 
   constructor(
     private readonly host: AgentHost,
     private readonly recorder: SessionRecorder,
-    private readonly options: AcpAgentOptions,
+    questions: AgentQuestions,
+    private readonly options: PermissionOptions,
   ) {
+    this.permissions = new AcpPermissions(host, questions, options);
     this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
     this.exited = host.exited;
     // Translating is stateful and must happen once, also where storing has to be repeated.
@@ -68,7 +65,7 @@ export class AcpAgent implements RunningAgent {
     const unsupported = unsupportedContent(this.conversation.capabilities, content);
     if (unsupported !== null) return this.refuse(turn, `the agent takes no content of the kind ${unsupported}: the prompt was not sent`);
     this.isCancelling = false;
-    this.hasRejected = false;
+    this.permissions.hasRejected = false;
     if (agentMode !== null) {
       const refusal = await this.changeMode(agentMode);
       if (refusal !== null) return this.refuse(turn, `${refusal}: the prompt was not sent`);
@@ -85,6 +82,8 @@ export class AcpAgent implements RunningAgent {
 
   async interrupt(): Promise<void> {
     this.isCancelling = true;
+    // Before the agent knows, so that nobody's answer is taken that it will not hear. That it hears of the end matters more.
+    await this.permissions.giveUp(CANCELLED).catch(() => undefined);
     await this.host.cancel();
   }
 
@@ -125,7 +124,7 @@ export class AcpAgent implements RunningAgent {
       if (this.trouble.reason !== null && stopReason === 'end_turn' && !this.isCancelling)
         return { state: 'failed', error: this.trouble.reason };
       // Some agents take a rejected permission for the end of the turn.
-      if (stopReason === 'cancelled' && !this.isCancelling && this.hasRejected)
+      if (stopReason === 'cancelled' && !this.isCancelling && this.permissions.hasRejected)
         return { state: 'cancelled', stopReason: 'permission_rejected' };
       return { state: stopReason === 'cancelled' ? 'cancelled' : 'completed', stopReason: stopReason.slice(0, 128) };
     }
@@ -147,10 +146,15 @@ export class AcpAgent implements RunningAgent {
         if (each.kind === 'event') add(each);
         else steps.push({ kind: 'delta', delta: { sessionId: this.options.sessionId, ...each.delta } });
       }
-      if (record.kind === 'permission') add({ draft: this.approvalOf(record) });
+      if (record.kind === 'permission') {
+        const permission = this.permissions.take(record, this.translator.currentTurn, this.isCancelling);
+        if (permission.kind === 'event') add({ draft: permission.draft });
+        else steps.push(permission);
+      }
       if (record.kind === 'prompt-started') this.trouble.forget();
       if (record.kind === 'update') {
         this.noteMode(record.update);
+        this.permissions.see(record.update);
         this.trouble.see(record.update);
       }
     }
@@ -161,17 +165,21 @@ export class AcpAgent implements RunningAgent {
   private async carryOut(steps: Step[]): Promise<void> {
     for (let step = steps[0]; step; step = steps[0]) {
       if (step.kind === 'events') await this.recorder.record(this.options.sessionId, step.items);
+      else if (step.kind === 'ask') await this.ask(step.question);
       else this.recorder.write(step.delta);
       steps.shift();
     }
   }
 
+  private async ask(question: NewApproval): Promise<void> {
+    await this.permissions.ask(question);
+    // It was on its way while the turn was told to end.
+    if (this.isCancelling) await this.permissions.giveUp(CANCELLED);
+  }
+
   /** What depends on the log being written: a decision is told to the agent only when it is durable. */
   private settle(record: SpoolRecord): void {
-    if (record.kind === 'permission') {
-      this.host.decide(record.requestId, this.decisions.get(record.requestId) ?? null);
-      this.decisions.delete(record.requestId);
-    }
+    if (record.kind === 'permission') this.permissions.settle(record);
     if (record.kind === 'prompt-finished') {
       this.answers.get(record.turn)?.resolve(record.answer);
       this.answers.delete(record.turn);
@@ -180,39 +188,6 @@ export class AcpAgent implements RunningAgent {
       this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent ended before it answered')));
       this.answers.clear();
     }
-  }
-
-  private approvalOf(record: SpoolRecord & { kind: 'permission' }): EventDraft {
-    const { toolCallId, title } = record.request.toolCall;
-    const { isAllowed, optionId, reason } = this.decisionOn(record);
-    this.hasRejected ||= !isAllowed;
-    this.decisions.set(record.requestId, optionId);
-    return {
-      id: `${this.host.id}:${record.n}.approval`,
-      type: 'approval',
-      turn: this.translator.currentTurn,
-      source: 'system',
-      actor: 'system',
-      payload: {
-        approvalId: `${this.host.id}:${record.n}`,
-        state: 'decided',
-        toolCallId,
-        title: title ?? this.translator.toolCall(toolCallId)?.title ?? toolCallId,
-        ...(optionId === null ? {} : { optionId }),
-        by: `policy:${this.options.policy}`,
-        reason,
-      },
-    };
-  }
-
-  private decisionOn({ request }: SpoolRecord & { kind: 'permission' }) {
-    const { toolCallId, kind } = request.toolCall;
-    const announced = this.translator.toolCall(toolCallId)?.kind;
-    return decide(
-      this.options.policy,
-      [kind, announced].filter((each) => typeof each === 'string'),
-      request.options,
-    );
   }
 
   private noteMode(update: unknown): void {

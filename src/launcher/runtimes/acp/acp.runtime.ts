@@ -5,6 +5,7 @@ import { DomainError } from '../../../core/errors/domain.error.js';
 import { newId } from '../../../core/ids.js';
 import { hasEnvironment } from '../../../core/process/proc-stat.js';
 import { spawnGroup } from '../../../core/process/spawn-group.js';
+import { AgentQuestions } from '../../agent-questions.service.js';
 import type { AgentHost } from '../../host/agent-host.types.js';
 import { AgentRequestError } from '../../host/agent-host.types.js';
 import { InProcessAgentHost } from '../../host/in-process-agent-host.js';
@@ -26,13 +27,19 @@ export class AcpRuntime implements Runtime {
   constructor(
     private readonly config: MusterConfig,
     private readonly recorder: SessionRecorder,
+    private readonly questions: AgentQuestions,
   ) {}
 
   /** @throws AgentStartError, NotSupportedError */
   async start(spec: LaunchSpec): Promise<RunningAgent> {
     const { session, profile, signal } = spec;
     const host = await this.spawn(spec);
-    const agent = new AcpAgent(host, this.recorder, { sessionId: session.id, policy: session.policy, actor: `agent:${session.id}` });
+    const agent = new AcpAgent(host, this.recorder, this.questions, {
+      sessionId: session.id,
+      policy: session.policy,
+      canAsk: true,
+      actor: `agent:${session.id}`,
+    });
     const bound = new AbortController();
     void host.exited.then(({ survivors }) => {
       if (survivors.length > 0)
