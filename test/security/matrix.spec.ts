@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UpgradeDoor } from '../../src/core/websocket/upgrade-door.service.js';
+import { ApprovalRequests } from '../../src/approvals/approval-requests.service.js';
+import { newId } from '../../src/core/ids.js';
 import { PERMISSIONS } from '../../src/auth/principal.types.js';
 import { Commands } from '../../src/realtime/gateway/commands.service.js';
 import { DIALECTS } from '../support/databases.js';
@@ -126,6 +128,24 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     const large = name.repeat(3_000);
     for (const text of [name, large])
       await app.call('POST', `/api/sessions/${session.body.id}/events`, { body: { type: 'log', payload: { level: 'info', text } } });
+    const asked = await app.get(ApprovalRequests).request({
+      id: newId(),
+      sessionId: session.body.id,
+      turn: null,
+      source: 'acp',
+      actor: 'agent:target',
+      kind: 'execute',
+      title: name,
+      toolCallId: null,
+      toolCall: { title: name },
+      options: [
+        { optionId: 'allow_once', name: 'Yes', kind: 'allow_once' },
+        { optionId: 'reject_once', name: 'No', kind: 'reject_once' },
+      ],
+      takesEdits: false,
+      hostId: null,
+      requestId: null,
+    });
     const key = await giveKey(app, { principalId: 'user:target', name });
     await setMember(app, workspaceId, 'user:target', 'owner');
     return {
@@ -136,6 +156,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
       keyId: key.id,
       sha256: createHash('sha256').update(large).digest('hex'),
       memberId: 'user:target',
+      approvalId: asked?.id ?? '',
       directory,
     };
   }
@@ -294,7 +315,13 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
         const headers = { authorization: `Bearer ${keyFor(route.permission ?? '')}` };
         const { answer, ran } = await cell({ method: 'GET', path: route.template + queryOf(route), headers });
         // An agent is told which workspace its own session belongs to.
-        const hidden = [MARKER, target.sessionId, target.keyId, ...(name === 'not a member' ? [target.workspaceId] : [])];
+        const hidden = [
+          MARKER,
+          target.sessionId,
+          target.approvalId,
+          target.keyId,
+          ...(name === 'not a member' ? [target.workspaceId] : []),
+        ];
         const shows = hidden.filter((each) => answer.text.includes(each));
         if (answer.status !== 200 || ran.length !== 1 || shows.length > 0) wrong.push(tell(route, name, answer, `shows ${shows.join()}`));
       }
@@ -399,7 +426,9 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
         const { result, ran } = await counted.during(async () => client.request(frameOf(type, form, await newTarget())));
         const isRefusal =
           result.type === 'error' &&
-          ['unauthenticated', 'forbidden', 'invalid_input', 'session_not_found', 'workspace_not_found'].includes(result.code);
+          ['unauthenticated', 'forbidden', 'invalid_input', 'session_not_found', 'workspace_not_found', 'approval_not_found'].includes(
+            result.code,
+          );
         if (isRefusal || ran.filter((each) => each === `frame ${type}`).length !== 1)
           wrong.push(`${type}: ${JSON.stringify(result)}; ran ${ran.join()}`);
         await client.close();
@@ -445,11 +474,11 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     const forbidden = { codes: ['forbidden'], mayRun: false };
     if (name === 'wrong scope') return permission === 'self:read' ? undefined : forbidden;
     if (name === 'agent of another session' && !OF_AGENTS.includes(permission)) return forbidden;
-    const isAimed = frame.sessionId !== undefined || frame.workspaceId !== undefined;
+    const isAimed = frame.sessionId !== undefined || frame.workspaceId !== undefined || frame.approvalId !== undefined;
     if (!isAimed) return undefined;
     if (name === 'viewer') return permission === 'sessions:read' ? undefined : { codes: ['forbidden'], mayRun: true };
     // To end a subscription that there is none of tells nothing.
     if (frame.type === 'unsubscribe') return { codes: ['not_subscribed'], mayRun: true };
-    return { codes: ['session_not_found', 'workspace_not_found'], mayRun: true };
+    return { codes: ['session_not_found', 'workspace_not_found', 'approval_not_found'], mayRun: true };
   }
 });
