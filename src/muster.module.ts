@@ -9,6 +9,7 @@ import type { Environment } from './config/environment.js';
 import { CoreModule } from './core/core.module.js';
 import { EventLogModule } from './events/event-log.module.js';
 import { EventsModule } from './events/events.module.js';
+import { HooksModule } from './hooks/hooks.module.js';
 import { LauncherModule } from './launcher/launcher.module.js';
 import { schema } from './migrations/schema.js';
 import { OpsModule } from './ops/ops.module.js';
@@ -37,6 +38,7 @@ export class MusterModule {
       SessionsModule,
       EventsModule,
       ApprovalsModule,
+      HooksModule,
       LauncherModule,
       RealtimeModule,
       OpsModule,

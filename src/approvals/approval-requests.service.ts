@@ -5,6 +5,7 @@ import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { parseObject } from '../core/json.js';
 import { EventLog } from '../events/event-log.service.js';
+import type { EventSource } from '../events/event-log.types.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { SessionLifecycle, subjectOf } from '../sessions/session-lifecycle.service.js';
 import { SessionParts } from '../sessions/session-parts.service.js';
@@ -85,6 +86,11 @@ export class ApprovalRequests implements OnModuleInit {
     const due = await this.approvals.due(this.setting.nowIso(), BATCH);
     for (const { id } of due) await this.closeOne(id, 'expired', 'nobody answered in time');
     return due.length === BATCH;
+  }
+
+  /** Ids of questions that came this way and wait. */
+  pendingFrom(source: EventSource): Promise<string[]> {
+    return this.approvals.pendingFrom(source);
   }
 
   /** When the next question is given up; null where none is to be. */

@@ -154,7 +154,7 @@ export class SessionLifecycle {
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
       if (last?.number === turn && last.endedAt !== null) return;
-      await this.closeTurn(work, session, turn, end);
+      await this.closeTurnIn(work, session, turn, end);
       if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
       await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
     });
@@ -170,7 +170,7 @@ export class SessionLifecycle {
       if (!session || isEnded(session.status)) return null;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
-        await this.closeTurn(
+        await this.closeTurnIn(
           work,
           session,
           last.number,
@@ -269,7 +269,8 @@ export class SessionLifecycle {
     return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
   }
 
-  private async closeTurn(work: Work, session: SessionEntity, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+  /** Ends a turn inside a unit that holds the lock; what its agent asked in it is given up. */
+  async closeTurnIn(work: Work, session: SessionEntity, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
     const { id } = session;
     await this.parts.close(work, session, error ?? 'its turn ended', SYSTEM);
     const [ended] = await this.log.appendIn(work, id, [

@@ -3,6 +3,7 @@ import { Brackets, In, IsNull, LessThanOrEqual, Not, type SelectQueryBuilder } f
 import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
+import type { EventSource } from '../../events/event-log.types.js';
 import { SessionEntity } from '../../sessions/persistence/session.entity.js';
 import type { ApprovalStatus } from '../approval.types.js';
 import { ApprovalEntity } from './approval.entity.js';
@@ -53,6 +54,11 @@ export class ApprovalsRepository {
 
   pendingOf(sessionId: string): Promise<ApprovalEntity[]> {
     return this.db.reading(ApprovalEntity).find({ where: { sessionId, status: 'pending' }, order: { createdAt: 'ASC', id: 'ASC' } });
+  }
+
+  async pendingFrom(source: EventSource): Promise<string[]> {
+    const rows = await this.db.reading(ApprovalEntity).find({ where: { source, status: 'pending' }, select: { id: true } });
+    return rows.map(({ id }) => id);
   }
 
   hasPending(sessionId: string): Promise<boolean> {
