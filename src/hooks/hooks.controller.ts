@@ -75,7 +75,7 @@ export class HooksController {
       },
     },
     response: { type: HookAnswerResponse, example: {} },
-    errors: { 404: ['session_not_found', 'workspace_not_found'] },
+    errors: { 404: ['not_found'] },
   })
   take(
     @CurrentPrincipal() principal: Principal,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RetentionSweeper } from '../../src/sessions/retention-sweeper.service.js';
 import { TestApp } from '../support/app.js';
 import { createDatabase, DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
@@ -189,6 +190,21 @@ describe.each(DIALECTS)('what the demo agent asks on %s', (dialect) => {
     await app.call('DELETE', `/api/sessions/${other.id}?force=true`);
     expect(await app.call('GET', `/api/approvals/${lost.id}`)).toMatchObject({ status: 404, body: { code: 'approval_not_found' } });
     expect(existsSync(join(workspace.path, 'stopped.txt'))).toBe(false);
+  });
+
+  it('is forgotten with the events of its turn, but for who decided what', async () => {
+    const session = await on.ask({ prompt: 'run:true' });
+    const { id, detail } = await on.pending(session.id);
+    expect(detail).not.toBeNull();
+    await on.decide(id, { optionId: 'allow_once' });
+    await untilStatus(on.get(session.id), 'idle');
+    await app.call('PATCH', `/api/workspaces/${workspace.id}`, { body: { retention: { maxEvents: 1 } } });
+    await app.get(RetentionSweeper).sweep();
+    const forgotten = await eventually<any>(
+      async () => (await app.call('GET', `/api/approvals/${id}`)).body,
+      (approval) => approval.detail === null,
+    );
+    expect(forgotten).toMatchObject({ status: 'decided', decidedBy: 'admin', decision: { optionId: 'allow_once' } });
   });
 
   it('is decided by editors, seen by viewers, and hidden from others', async () => {

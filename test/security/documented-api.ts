@@ -83,6 +83,7 @@ const PARAMETERS: Readonly<Record<string, (target: Target) => string>> = {
   '/api/sessions/{id}': ({ sessionId }) => sessionId,
   '/api/sessions/{id}/blobs/{sha256}': ({ sha256 }) => sha256,
   '/api/keys/{id}': ({ keyId }) => keyId,
+  '/api/hooks/{agent}': () => 'claude-code',
   '/api/approvals/{id}': ({ approvalId }) => approvalId,
   '/compat/agent-orchestrator/sessions/{id}': ({ sessionId }) => sessionId,
   '/compat/agent-orchestrator/sessions/by-name/{name}': ({ name }) => name,
