@@ -4,16 +4,14 @@
 //
 //   npm run build && npm run bench:access [-- --requests 2000] [-- --pairs 10]
 
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { startPlainServer } from './support/plain-server.mjs';
+import { cpuOf } from './support/processes.mjs';
 
 const MAIN = resolve(import.meta.dirname ?? '.', '../dist/src/main.js');
 const CONNECTIONS = 16;
-/** Clock ticks of /proc a second, on every Linux that Node runs on. */
-const TICKS = 100;
 /** Student's t for 95 %, two-sided, by degrees of freedom. */
 const T95 = { 4: 2.776, 9: 2.262, 19: 2.093, 29: 2.045 };
 
@@ -36,32 +34,6 @@ const off = Object.fromEntries(
   ].map((name) => [`MUSTER_LIMIT_${name}`, '0']),
 );
 
-async function start(environment) {
-  const dataDir = mkdtempSync(join(tmpdir(), 'muster-bench-'));
-  const child = spawn(process.execPath, [MAIN], {
-    env: {
-      PATH: process.env.PATH,
-      HOME: dataDir,
-      MUSTER_DATA_DIR: dataDir,
-      MUSTER_WORKSPACE_ROOTS: dataDir,
-      MUSTER_PORT: '0',
-      MUSTER_LOG_LEVEL: 'warn',
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  const url = await new Promise((done, fail) => {
-    child.once('exit', (code) => fail(new Error(`The server ended with ${code}. Is it built? npm run build.`)));
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      const found = /listens on (\S+)/.exec(text)?.[1];
-      if (found) done(found);
-    });
-  });
-  return { child, url, dataDir };
-}
-
 async function call(server, key, path, body, method = 'POST') {
   const response = await fetch(server.url + path, {
     method,
@@ -72,15 +44,9 @@ async function call(server, key, path, body, method = 'POST') {
   return response.json();
 }
 
-/** CPU seconds the server has used. */
-function cpuOf({ child }) {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
-
 /** CPU microseconds of the server a request, over `requests` appends. */
 async function measure(server, key, sessionId, agent) {
-  const before = cpuOf(server);
+  const before = cpuOf(server.child.pid);
   let left = requests;
   const one = () =>
     new Promise((done, fail) => {
@@ -104,13 +70,13 @@ async function measure(server, key, sessionId, agent) {
       while (left-- > 0) await one();
     }),
   );
-  return ((cpuOf(server) - before) / requests) * 1e6;
+  return ((cpuOf(server.child.pid) - before) / requests) * 1e6;
 }
 
 const servers = [];
 try {
-  const open = await start({ MUSTER_AUTH: 'off', ...off });
-  const guarded = await start({});
+  const open = await startPlainServer([MAIN], { MUSTER_AUTH: 'off', ...off });
+  const guarded = await startPlainServer([MAIN]);
   servers.push(open, guarded);
   const admin = readFileSync(join(guarded.dataDir, 'admin.key'), 'utf8').trim();
   const path = join(guarded.dataDir, 'project');
@@ -153,8 +119,5 @@ try {
     }),
   );
 } finally {
-  for (const { child, dataDir } of servers) {
-    await new Promise((done) => child.once('exit', done).kill('SIGTERM') || done());
-    rmSync(dataDir, { recursive: true, force: true });
-  }
+  for (const server of servers) await server.stop();
 }

@@ -7,11 +7,10 @@
 //   npm run build && node bench/checkpoints.mjs [--seconds 8] [--megabytes 300] [--connections 16] [--rounds 5] [--steady | --large]
 
 import BetterSqlite3 from 'better-sqlite3';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { startPlainServer } from './support/plain-server.mjs';
 
 const DIST = resolve(import.meta.dirname ?? '.', '../dist/src');
 const option = (name, fallback) => {
@@ -31,28 +30,8 @@ const PROGRAMS = {
 };
 
 async function start(program) {
-  const dataDir = mkdtempSync(join(tmpdir(), 'muster-bench-'));
   const limits = ['WRITE_PER_MINUTE', 'APPEND_PER_SECOND'].map((name) => [`MUSTER_LIMIT_${name}`, '0']);
-  const child = spawn(process.execPath, ['-e', program], {
-    env: {
-      PATH: process.env.PATH,
-      HOME: dataDir,
-      MUSTER_DATA_DIR: dataDir,
-      MUSTER_PORT: '0',
-      MUSTER_LOG_LEVEL: 'warn',
-      ...Object.fromEntries(limits),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  const url = await new Promise((done, fail) => {
-    child.once('exit', (code) => fail(new Error(`The server ended with ${code}. Is it built? npm run build.`)));
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      const found = /listens on (\S+)/.exec(text)?.[1];
-      if (found) done(found);
-    });
-  });
+  const { url, dataDir, ...server } = await startPlainServer(['-e', program], Object.fromEntries(limits));
   const key = readFileSync(join(dataDir, 'admin.key'), 'utf8').trim();
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   const post = (path, body) =>
@@ -73,10 +52,7 @@ async function start(program) {
     });
   const stop = async () => {
     agent.destroy();
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill();
-    await ended;
-    rmSync(dataDir, { recursive: true, force: true });
+    await server.stop();
   };
   return { file: join(dataDir, 'muster.db'), post, stop };
 }

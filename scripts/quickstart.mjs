@@ -101,7 +101,7 @@ async function start(settings) {
   const { port, isMoved } = await choosePort(settings);
   if (isMoved)
     say(yellow('Port 4600 is in use, so a free one is taken. MUSTER_PORT chooses another; if that is a Muster of yours, stop it.'));
-  server = new Server({ dataDir: settings.dataDir, env: { MUSTER_PORT: port } });
+  server = new Server({ dataDir: settings.dataDir, env: { MUSTER_PORT: port, MUSTER_AGENTS_ON_SHUTDOWN: 'stop' } });
   const done = progress(`Starting on ${settings.isPostgres ? 'PostgreSQL' : 'SQLite'}`);
   try {
     const url = await server.ready({ ...settings, port }, stopping.signal);

@@ -7,7 +7,8 @@
 // The last line is "Tests: N passed, N failed", counted from the test runners. The exit code is 0 only where every step went well.
 //
 //   MUSTER_TEST_POSTGRES_URL   a PostgreSQL whose user may make databases; without it tests run on SQLite only
-//   MUSTER_TEST_REQUIRE        agents,postgres,tmux,chromium,strace: what of these is missing fails instead of being skipped
+//   MUSTER_TEST_REQUIRE        agents,postgres,cluster,small-disk,tmux,chromium,strace: what of these is missing fails instead of being
+//                              skipped
 
 import { existsSync } from 'node:fs';
 import { ensureBuilt, ensureInstalled, inProject, ROOT } from './lib/project.mjs';
@@ -93,7 +94,8 @@ function finish() {
             .join(', ')}.`,
         ),
   );
-  say(`Tests: ${describeCounts(counts)}`);
+  // A step that fails is a failure, also where no test ran because of it.
+  say(`Tests: ${describeCounts({ ...counts, failed: Math.max(counts.failed, isFine ? 0 : 1) })}`);
   process.exit(isFine ? 0 : 1);
 }
 

@@ -94,6 +94,8 @@ function guardServer(app: NestExpressApplication, { limits }: MusterConfig): voi
 
 /** What holds out beyond the grace is cut, and what slipped in between too. */
 const CUT_EVERY_MS = 100;
+/** Whose request was under way when the way down began got an answer that promised more; who does not come back for it is not waited for. */
+const CLOSE_IDLE_EVERY_MS = 1_000;
 
 /** Requests under way may finish; what is left after the grace is cut, and connections that never asked for anything at once. */
 function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number): void {
@@ -110,6 +112,7 @@ function closeConnectionsAtShutdown(app: NestExpressApplication, graceMs: number
     app.get(Shutdown).beforeDatabaseCloses(() => closed);
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => response.setHeader('Connection', 'close'));
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS).unref();
     const cut = () => server.closeAllConnections();
     setTimeout(() => setInterval(cut, CUT_EVERY_MS).unref(), graceMs).unref();
   });

@@ -36,31 +36,42 @@ export async function bareStore({ options, dialect }) {
   };
 }
 
-/** 3: batches, beside the bare store. */
+/** 3: batches, beside the store by itself, and beside plain SQL. */
 export async function batch({ options, dialect }) {
   const server = await Server.start({ options, dialect });
-  const bare = await bareStore({ options, dialect });
+  const sql = await bareStore({ options, dialect });
   try {
-    const muster = batchAppends(server, { options });
-    const results = await interleaved({ muster, bare: () => bare.run(BATCH) }, options);
+    const { seconds, type } = options;
+    const results = await interleaved(
+      {
+        muster: batchAppends(server, { options }),
+        store: () => server.ask({ what: 'append', sessions: server.sessions, batch: BATCH, callers: CONNECTIONS, seconds, type }),
+        sql: () => sql.run(BATCH),
+      },
+      options,
+    );
     const rates = (name) => results[name].map(({ perSecond }) => perSecond);
+    const beside = (peer, peerWhat) => ({
+      bar: 3,
+      database: dialect,
+      measured: median(rates('muster')),
+      unit: 'events/s',
+      peer: median(rates(peer)),
+      peerWhat,
+      ratio: median(results.muster.map(({ perSecond }, index) => perSecond / results[peer][index].perSecond)),
+      rounds: { muster: rates('muster'), [peer]: rates(peer) },
+    });
     return [
       row({
-        bar: 3,
+        ...beside('store', 'the store by itself: the same batches given to EventLog.append'),
         what: `batches of ${BATCH}, HTTP, ${CONNECTIONS} connections`,
-        database: dialect,
-        measured: median(rates('muster')),
-        unit: 'events/s',
-        peer: median(rates('bare')),
-        peerWhat: 'the bare store, a transaction a batch',
-        ratio: median(results.muster.map(({ perSecond }, index) => perSecond / results.bare[index].perSecond)),
         least: 0.5,
         notes: `CPU ${median(results.muster.map(({ cpuUs }) => cpuUs)).toFixed(1)} us an event; spread ${Math.round(spread(rates('muster')) * 100)} %`,
-        rounds: { muster: rates('muster'), bare: rates('bare') },
       }),
+      row({ ...beside('sql', 'plain SQL: the rows of a batch a transaction, no look-up of ids'), what: 'the same' }),
     ];
   } finally {
-    await bare.stop();
+    await sql.stop();
     await server.stop();
   }
 }

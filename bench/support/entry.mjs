@@ -5,11 +5,13 @@
 //   guard       the same, and AccessGuard lets everybody in
 // It only knows names of methods; where one is gone it ends with an error instead of measuring something else.
 
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { payloadOf } from './load.mjs';
 import { answering } from './processes.mjs';
 
 const require = createRequire(import.meta.url);
@@ -97,7 +99,28 @@ async function writeProfile() {
   writeFileSync(join(profileDir, `${process.env.BENCH_REPLACE || 'muster'}-${process.pid}.cpuprofile`), JSON.stringify(profile));
 }
 
+/** Batches straight into the log, without HTTP, access and validation of what is asked: the store by itself, in the same process. */
+async function appendInside({ sessions, batch, callers, seconds, type }) {
+  const { EventLog } = dist('events/event-log.service.js');
+  const log = app.get(EventLog);
+  const payload = payloadOf(type);
+  const draft = () => ({ id: randomUUID(), type, payload, source: 'api', actor: 'user:bench' });
+  let turn = 0;
+  let count = 0;
+  const start = performance.now();
+  const caller = async () => {
+    while (performance.now() - start < seconds * 1_000) {
+      const results = await log.append(sessions[turn++ % sessions.length], Array.from({ length: batch }, draft));
+      if (results.some(({ ok }) => !ok)) throw new Error('An append was refused.');
+      count += batch;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return { perSecond: (count / (performance.now() - start)) * 1_000 };
+}
+
 answering({
+  append: appendInside,
   memory: async () => {
     for (let at = 0; at < 4; at++) {
       globalThis.gc();

@@ -20,6 +20,8 @@ const MAX_TITLE = 512;
 const MAX_REASON = 8_000;
 /** Questions that expire in one go. */
 const BATCH = 100;
+/** Questions that an agent may have open at a time, by far. */
+const MAX_ANSWERS = 100;
 
 /** The questions of agents, for those who drive them; it asks nobody's permission. */
 @Injectable()
@@ -98,9 +100,12 @@ export class ApprovalRequests implements OnModuleInit {
     return this.approvals.nextExpiry();
   }
 
-  /** What a host of an agent is still to be told, also from an earlier life of this server. */
-  async undelivered(hostId: string): Promise<Answer[]> {
-    return (await this.approvals.undelivered(hostId)).flatMap((each) => answerOf(each) ?? []);
+  /**
+   * What a host of an agent may not have heard from an earlier life of this server: also what that life handed over, since it may have ended
+   * before the host had it. A host takes an answer once.
+   */
+  async answersFor(hostId: string): Promise<Answer[]> {
+    return (await this.approvals.closedAt(hostId, MAX_ANSWERS)).flatMap((each) => answerOf(each) ?? []);
   }
 
   async noteDelivered(id: string): Promise<void> {

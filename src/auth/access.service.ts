@@ -13,7 +13,7 @@ import {
 /** What an agent may do, and within its own session only. */
 const AGENT_PERMISSIONS: readonly Permission[] = ['public', 'self:read', 'sessions:read', 'events:append'];
 /** What is an admin's alone. */
-const ADMIN_PERMISSIONS: readonly Permission[] = ['audit:read', 'ops:read'];
+const ADMIN_PERMISSIONS: readonly Permission[] = ['agents:manage', 'audit:read', 'ops:read'];
 
 /** What a principal may do and see. */
 @Injectable()

@@ -5,6 +5,7 @@ export const PERMISSIONS = [
   'workspaces:read',
   'workspaces:write',
   'agents:read',
+  'agents:manage',
   'sessions:read',
   'sessions:create',
   'sessions:write',

@@ -29,11 +29,34 @@ export const VARIABLES = [
     fallback: '',
   },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
-  { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homedir() },
+  { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homeDirectory() },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
   { name: 'MUSTER_AGENT_ENV_ALLOW', describe: 'Names of further variables that agents inherit, separated by ",".', fallback: '' },
   { name: 'MUSTER_AGENT_START_TIMEOUT_MS', describe: 'How long an agent may take to answer its first request.', fallback: '60000' },
   { name: 'MUSTER_AGENT_STOP_GRACE_MS', describe: 'How long an agent has between SIGTERM and SIGKILL.', fallback: '5000' },
+  {
+    name: 'MUSTER_AGENTS_ON_SHUTDOWN',
+    describe: 'What becomes of running agents when the server is shut down: "keep" them for its next start, or "stop" them.',
+    fallback: 'keep',
+  },
+  {
+    name: 'MUSTER_AGENT_LINGER_MS',
+    describe: 'How long what an agent said last is kept running for the next start of the server, once the agent has ended.',
+    fallback: '86400000',
+  },
+  {
+    name: 'MUSTER_AGENT_IDLE_TIMEOUT_MS',
+    describe:
+      'How long an agent that can go on later may wait for input before its process is freed and its session suspended; 0: for ever.',
+    fallback: '0',
+  },
+  { name: 'MUSTER_TURN_TIMEOUT_MS', describe: 'How long a turn may take before it is interrupted; 0: for ever.', fallback: '0' },
+  {
+    name: 'MUSTER_MAX_AGENTS',
+    describe: 'Most agents at a time on this server, beyond which sessions wait in order, queued; 0: no limit.',
+    fallback: '0',
+  },
+  { name: 'MUSTER_MAX_AGENTS_PER_WORKSPACE', describe: 'The same for each workspace; 0: no limit.', fallback: '0' },
   { name: 'MUSTER_CORS_ORIGINS', describe: 'Origins of browsers that may call from elsewhere, separated by ",".', fallback: '' },
   {
     name: 'MUSTER_COMPAT_PORTS',
@@ -153,3 +176,12 @@ export function readVariable(environment: Environment, name: VariableName): stri
 }
 
 const describeError = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A user without an account and without HOME has none (a container with a number for its user): where the server is started, then. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return process.cwd();
+  }
+}

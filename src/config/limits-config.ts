@@ -13,6 +13,9 @@ export interface LimitsConfig {
   readonly streamsPerPrincipal: number;
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** At a time, on this server. */
+  readonly agents: number;
+  readonly agentsPerWorkspace: number;
 }
 
 const MOST = 1_000_000_000;
@@ -30,6 +33,8 @@ export function limitsConfig(whole: (name: VariableName, least: number, most: nu
     streamsPerPrincipal: limit('MUSTER_LIMIT_STREAMS_PER_PRINCIPAL'),
     connections: limit('MUSTER_MAX_CONNECTIONS'),
     connectionsPerAddress: limit('MUSTER_MAX_CONNECTIONS_PER_ADDRESS'),
+    agents: limit('MUSTER_MAX_AGENTS'),
+    agentsPerWorkspace: limit('MUSTER_MAX_AGENTS_PER_WORKSPACE'),
   };
 }
 

@@ -39,6 +39,13 @@ export class MusterConfig {
   readonly agentEnvAllow: readonly string[];
   readonly agentStartTimeoutMs: number;
   readonly agentStopGraceMs: number;
+  readonly agentsOnShutdown: 'keep' | 'stop';
+  /** 0: none. */
+  readonly agentIdleTimeoutMs: number;
+  /** 0: none. */
+  readonly turnTimeoutMs: number;
+  /** How long a host without an agent waits for its spool to be taken. */
+  readonly agentLingerMs: number;
   readonly corsOrigins: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly compat: CompatConfig;
@@ -95,6 +102,10 @@ export class MusterConfig {
     this.agentEnvAllow = list('MUSTER_AGENT_ENV_ALLOW', ',');
     this.agentStartTimeoutMs = whole('MUSTER_AGENT_START_TIMEOUT_MS', 100, 3_600_000);
     this.agentStopGraceMs = whole('MUSTER_AGENT_STOP_GRACE_MS', 0, 600_000);
+    this.agentsOnShutdown = oneOf('MUSTER_AGENTS_ON_SHUTDOWN', ['keep', 'stop']);
+    this.agentIdleTimeoutMs = whole('MUSTER_AGENT_IDLE_TIMEOUT_MS', 0, 2_000_000_000);
+    this.turnTimeoutMs = whole('MUSTER_TURN_TIMEOUT_MS', 0, 2_000_000_000);
+    this.agentLingerMs = whole('MUSTER_AGENT_LINGER_MS', 1_000, 2_000_000_000);
     this.corsOrigins = list('MUSTER_CORS_ORIGINS', ',').map((each) => origin('MUSTER_CORS_ORIGINS', each));
     this.allowedHosts = list('MUSTER_ALLOWED_HOSTS', ',').map((each) => each.toLowerCase());
     this.compat = compatConfig({ list: (name) => list(name, ','), origin, port: this.port });

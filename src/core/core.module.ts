@@ -15,6 +15,7 @@ import { OutboxDispatcher } from './database/outbox-dispatcher.js';
 import { finishSwap } from './database/sqlite-files.js';
 import { StorageState } from './database/storage-state.js';
 import { UnitOfWork } from './database/unit-of-work.js';
+import { WalSync } from './database/wal-sync.js';
 import { ErrorShapes } from './errors/error-shapes.service.js';
 import { EventBus } from './event-bus/event-bus.js';
 import { Refusals } from './http/refusals.service.js';
@@ -52,12 +53,13 @@ export class CoreModule implements OnApplicationShutdown {
       if (config.database.kind === 'sqlite' && finishSwap(config.database.file)) logger.warn('an interrupted restoration was finished');
       const warn = (reason: string) => logger.warn(reason);
       const onWeak = (name: string, value: string) => storage.allowedWeak(name, value);
-      const writer = await connect(config.database, dataSourceOptions(config.database, schema, 'write', onWeak), warn);
+      const writer = await connect(config.database, dataSourceOptions(config.database, schema, { onWeak, synchronous: 'NORMAL' }), warn);
       await databaseLock.acquire();
       await migrate(writer);
-      const isShared = config.database.kind === 'postgres';
-      const reader = isShared ? writer : await connect(config.database, dataSourceOptions(config.database, schema, 'read'), warn);
-      return new Database(dialectOf(config.database), writer, reader);
+      if (config.database.kind === 'postgres') return new Database(dialectOf(config.database), writer, writer);
+      const sync = WalSync.of(config.database.file);
+      const reader = await connect(config.database, dataSourceOptions(config.database, schema, { access: 'read' }), warn, sync);
+      return new Database(dialectOf(config.database), writer, reader, sync);
     };
     /** A start that is refused leaves nothing locked behind. */
     const openOrUnlock: typeof openDatabase = async (config, lock, databaseLock, storage) => {
@@ -122,7 +124,8 @@ export class CoreModule implements OnApplicationShutdown {
     await this.dispatcher.stop();
     await this.shutdown.finish();
     await this.unit.settled();
-    const { writer, reader } = this.db;
+    const { writer, reader, sync } = this.db;
+    await sync?.close();
     if (reader !== writer && reader.isInitialized) await reader.destroy();
     if (writer.isInitialized) await writer.destroy();
     await this.databaseLock.release();

@@ -3,22 +3,11 @@ import type { AppendResult } from './event-log.types.js';
 import type { PreparedEvent } from './event-preparation.js';
 import { LogOverloadedError } from './events.errors.js';
 import { type FlushLimits, GroupFlush, type Waiting, type WriteGroup } from './group-flush.js';
+import { preparedEvent } from './testing/prepared-event.js';
 
 const LIMITS: FlushLimits = { waitingEvents: 20, waitingLength: 10_000, groupEvents: 6, groupLength: 1_000 };
 
-const event = (id: string, length = 2): PreparedEvent => ({
-  id,
-  type: 'log',
-  turn: null,
-  source: 'api',
-  actor: 'test',
-  occurredAt: '',
-  nativeId: null,
-  hash: id,
-  payload: 'x'.repeat(length),
-  blobs: [],
-  value: {},
-});
+const event = (id: string, length = 2): PreparedEvent => preparedEvent(id, { payload: 'x'.repeat(length) });
 const events = (prefix: string, count: number, length?: number): PreparedEvent[] =>
   Array.from({ length: count }, (_, index) => event(`${prefix}${index}`, length));
 

@@ -1,21 +1,9 @@
 import type { Head } from './event-log.types.js';
-import type { PreparedEvent } from './event-preparation.js';
 import { numberEvents } from './numbering.js';
+import { preparedEvent } from './testing/prepared-event.js';
 
 const head: Head = { sessionId: 's', epoch: 'e', lastSeq: 7, earliestSeq: 1, messageCount: 0, ended: false };
-const event = (id: string, hash = id): PreparedEvent => ({
-  id,
-  type: 'log',
-  turn: null,
-  source: 'api',
-  actor: 'test',
-  occurredAt: '',
-  nativeId: null,
-  hash,
-  payload: '{}',
-  blobs: [],
-  value: {},
-});
+const event = (id: string, hash = id) => preparedEvent(id, { hash });
 const outcomes = (results: ReturnType<typeof numberEvents>['results']) =>
   results.map((each) => (each.ok ? `${each.value.seq}${each.value.duplicate ? ' again' : ''}` : each.error.name));
 

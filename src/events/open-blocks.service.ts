@@ -81,10 +81,10 @@ export class OpenBlocks implements OnModuleInit, OnModuleDestroy {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Makes messages, marked as truncated, of what a crash of the server left open. */
-  async recover(): Promise<void> {
+  /** Makes messages, marked as truncated, of what a crash of the server left open, but for the sessions in `kept`: their agents go on. */
+  async recover(kept: ReadonlySet<string> = new Set()): Promise<void> {
     for (const block of await this.store.all()) {
-      if (this.live.get(block.sessionId)?.has(block.blockId)) continue;
+      if (kept.has(block.sessionId) || this.live.get(block.sessionId)?.has(block.blockId)) continue;
       try {
         const common = { content: [{ type: 'text' as const, text: block.text }], blockId: block.blockId, truncated: true };
         await this.log.appendOne(block.sessionId, {

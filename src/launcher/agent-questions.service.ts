@@ -16,7 +16,7 @@ export class AgentQuestions {
 
   constructor(private readonly approvals: ApprovalRequests) {}
 
-  /** From now on answers reach this host; what was answered before, and it was not told, does at once. */
+  /** From now on answers reach this host; what was answered before does at once. */
   open(hostId: string, answering: Answering): void {
     this.hosts.set(hostId, answering);
     void this.catchUp(hostId);
@@ -54,7 +54,7 @@ export class AgentQuestions {
   private async catchUp(hostId: string): Promise<void> {
     while (this.hosts.has(hostId)) {
       try {
-        for (const answer of await this.approvals.undelivered(hostId)) await this.tell(hostId, answer);
+        for (const answer of await this.approvals.answersFor(hostId)) await this.tell(hostId, answer);
         return;
       } catch (error) {
         this.logger.warn({ msg: 'answers to an agent wait: they could not be read', hostId, err: error });

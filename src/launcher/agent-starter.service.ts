@@ -6,18 +6,16 @@ import { Keys } from '../auth/keys.service.js';
 import { findProgram } from '../core/process/find-program.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { PathRules } from '../workspaces/path-rules.js';
+import { AgentHosts } from './agent-hosts.service.js';
 import { AgentSurroundings } from './agent-surroundings.service.js';
 import { AgentMissingError, ProjectDirectoryError } from './launcher.errors.js';
-import type { LaunchSpec, RunningAgent } from './runtime.types.js';
+import type { FoundAgent, LaunchSpec, RunningAgent } from './runtime.types.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
 
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export interface StartHooks extends Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal'> {
-  /** Repeats a step that only the database hinders. */
-  readonly persist: <T>(step: () => Promise<T>) => Promise<T>;
-}
+export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal' | 'persist'>;
 
 /** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
 @Injectable()
@@ -28,10 +26,11 @@ export class AgentStarter {
     private readonly surroundings: AgentSurroundings,
     private readonly runtimes: Runtimes,
     private readonly paths: PathRules,
+    private readonly hosts: AgentHosts,
   ) {}
 
   /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
-  async start(session: SessionEntity, { persist, ...hooks }: StartHooks): Promise<RunningAgent> {
+  async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
     if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
     // Between its creation and now a part of the path may have become a link to somewhere else.
@@ -41,14 +40,26 @@ export class AgentStarter {
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);
     if (program === null) throw new AgentMissingError(profile);
     // A key that was given without our hearing of it is taken back with the others.
-    const env = { ...inherited, ...(await persist(() => this.ownEnvironment(session, profile))) };
+    const env = { ...inherited, ...(await hooks.persist(() => this.ownEnvironment(session, profile))) };
     hooks.signal.throwIfAborted();
     return this.runtimes.of(profile.runtime).start({ session, profile, program, env, ...hooks });
+  }
+
+  /** Takes up the agent of a session that an earlier life of this server started; null where there is none any more. */
+  async takeUp(session: SessionEntity): Promise<FoundAgent | null> {
+    const { runtime } = session;
+    if (runtime !== 'acp' && runtime !== 'process') return null;
+    return (await this.runtimes.of(runtime).takeUp?.(session)) ?? null;
   }
 
   /** Takes back what the agent was given. */
   async release(sessionId: string): Promise<void> {
     await this.keys.revokeSessionKeys(sessionId);
+  }
+
+  /** Ends and forgets what is left of the agent's host: once its end is in the log. */
+  async forget(sessionId: string): Promise<void> {
+    await this.hosts.dismiss(sessionId);
   }
 
   private async ownEnvironment({ id }: SessionEntity, { name }: AgentProfile): Promise<Record<string, string>> {

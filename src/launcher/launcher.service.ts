@@ -6,9 +6,11 @@ import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
 import { EventBus } from '../core/event-bus/event-bus.js';
 import { isLive } from '../sessions/session.state.js';
 import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
+import { AgentSlots } from './agent-slots.service.js';
 import { AgentStarter } from './agent-starter.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
-import { type EndRequest, SessionDriver } from './session-driver.js';
+import { SessionDriver } from './session-driver.js';
+import type { EndRequest } from './session-driver.types.js';
 
 /** What ending an agent takes beyond its grace: a cancelled prompt, the end of its input (3 s), the kill (2 s), the log. */
 const STOP_MARGIN_MS = 7_000;
@@ -36,11 +38,16 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     private readonly starter: AgentStarter,
     private readonly reconciliation: BootReconciliation,
     private readonly bus: EventBus,
+    private readonly slots: AgentSlots,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.reconciliation.run();
+    const left = await this.reconciliation.run();
     this.unsubscribe = this.bus.subscribe((event) => this.hear(event));
+    for (const { id, stopRequestedAt } of left) {
+      this.drive(id);
+      if (stopRequestedAt !== null) this.end(id, { kind: 'stop', reason: 'stopped, after a restart of the server' });
+    }
     this.ready.resolve();
     await this.takeUpQueued();
   }
@@ -54,24 +61,34 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     const driven = this.driven.get(sessionId);
     if (driven) return driven.driver.ring();
     if (this.stopping) return;
-    const driver = new SessionDriver(sessionId, this.lifecycle, this.starter);
+    const { config, lifecycle, starter, slots } = this;
+    const { agentIdleTimeoutMs: idleTimeoutMs, turnTimeoutMs, agentStopGraceMs: stopGraceMs } = config;
+    const driver = new SessionDriver(sessionId, { lifecycle, starter, slots, idleTimeoutMs, turnTimeoutMs, stopGraceMs });
     const over = this.ready.promise.then(() => driver.run()).finally(() => this.driven.delete(sessionId));
     this.driven.set(sessionId, { driver, over });
   }
 
   /** Ends the turn under way, if it was when this was asked for, at `position` of the feed. */
   interrupt(sessionId: string, position: number): void {
-    this.driven.get(sessionId)?.driver.interrupt(position);
+    void this.ready.promise.then(() => this.driven.get(sessionId)?.driver.interrupt(position));
   }
 
   /** Ends a session's agent, and then the session. */
   end(sessionId: string, request: EndRequest): void {
     const driven = this.driven.get(sessionId);
     if (driven) return driven.driver.end(request);
-    if (request.kind === 'stop') void this.endUndriven(sessionId, request.reason);
+    void this.endUndriven(sessionId, request);
   }
 
-  /** Ends all agents; their sessions are `lost` then, to be resumed. Resolves within the agents' grace and seven seconds. */
+  /** Whether this server works for a session. */
+  isDriving(sessionId: string): boolean {
+    return this.driven.has(sessionId);
+  }
+
+  /**
+   * Leaves all agents that can go on alone to the next start of this server, if it is configured so, and ends the others; sessions of agents
+   * that were ended are `lost` then, to be resumed. Resolves within the agents' grace and seven seconds.
+   */
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;
@@ -79,7 +96,8 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   private async stopAll(): Promise<void> {
     const all = [...this.driven.values()];
-    all.forEach(({ driver }) => driver.end({ kind: 'shutdown', reason: 'the server was shut down' }));
+    const keeps = this.config.agentsOnShutdown === 'keep';
+    all.forEach(({ driver }) => driver.end({ kind: 'shutdown', reason: 'the server was shut down', keeps }));
     this.ready.resolve();
     const boundMs = this.config.agentStopGraceMs + STOP_MARGIN_MS;
     const isDone = await Promise.race([Promise.all(all.map(({ over }) => over)).then(() => true), sleep(boundMs, false, { ref: false })]);
@@ -103,12 +121,15 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   /** A session that nobody works for (a command between turns, after a restart) ends at once. */
-  private async endUndriven(sessionId: string, reason: string): Promise<void> {
+  private async endUndriven(sessionId: string, request: EndRequest): Promise<void> {
     try {
       await this.ready.promise;
+      const driven = this.driven.get(sessionId);
+      if (driven) return driven.driver.end(request);
+      if (request.kind === 'deleted') return await this.starter.forget(sessionId);
       const session = await this.lifecycle.find(sessionId);
       if (session && isLive(session.status) && session.status !== 'queued')
-        await this.lifecycle.processGone(sessionId, 'stopped', { reason });
+        await this.lifecycle.processGone(sessionId, 'stopped', { reason: request.reason });
     } catch (error) {
       this.logger.error({ msg: 'a session could not be ended', sessionId, err: error });
     }

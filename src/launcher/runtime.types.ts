@@ -3,7 +3,7 @@ import type { ProcessIdentity } from '../core/process/proc-stat.js';
 import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 
-/** How a process ended: exactly one of code and signal is set. */
+/** How a process ended: exactly one of code and signal is set, but for {@link isUnseen}. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -11,6 +11,8 @@ export interface ProcessExit {
   readonly stderr: string;
   /** It had closed its output and lived on: the signal was ours. */
   readonly hasHungUp?: boolean;
+  /** Nobody saw its end: what kept it was gone before. Code and signal are null then. */
+  readonly isUnseen?: boolean;
 }
 
 export interface RuntimeCapabilities {
@@ -42,6 +44,8 @@ export interface LaunchSpec {
   readonly onAgentSession: (agentSessionId: string) => Promise<void>;
   /** Gives up the start: what was started is ended, and the start rejects. */
   readonly signal: AbortSignal;
+  /** Repeats a step that only the database hinders. */
+  readonly persist: <T>(step: () => Promise<T>) => Promise<T>;
 }
 
 /** One prompt for an agent. */
@@ -65,10 +69,21 @@ export interface RunningAgent {
   stop(): Promise<ProcessExit | null>;
   /** Resolves when the process is gone, however that came about, and all it said is in the log. Never, where it has one only in turns. */
   readonly exited: Promise<ProcessExit>;
+  /** Leaves it to itself, to be taken up again by a later life of this server; a prompt under way rejects. Absent: it can't go on alone. */
+  leave?(): Promise<void>;
+}
+
+/** An agent that an earlier life of this server started. */
+export interface FoundAgent {
+  readonly agent: RunningAgent;
+  /** It had ended before it was found. */
+  readonly wasGone: boolean;
 }
 
 export interface Runtime {
   readonly kind: 'acp' | 'process';
   /** @throws DomainError with a remedy where the agent can't be started */
   start(spec: LaunchSpec): Promise<RunningAgent>;
+  /** Takes up the agent that a session has from an earlier life of this server; null where there is none. */
+  takeUp?(session: SessionEntity): Promise<FoundAgent | null>;
 }

@@ -1,53 +1,50 @@
 import { Logger } from '@nestjs/common';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { deferred } from '../core/deferred.js';
-import { DomainError, isUnavailable } from '../core/errors/domain.error.js';
-import { DatabaseUnavailableError } from '../core/errors/storage.errors.js';
+import { DomainError } from '../core/errors/domain.error.js';
 import { requestContext } from '../core/http/request-context.js';
 import { LogNotFoundError } from '../events/events.errors.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
-import type { BegunTurn, MoveOptions, SessionLifecycle } from '../sessions/session-lifecycle.service.js';
+import { isLive } from '../sessions/session.state.js';
+import type { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
+import type { BegunTurn } from '../sessions/session-lifecycle.types.js';
 import { SessionNotFoundError } from '../sessions/sessions.errors.js';
 import type { AgentStarter } from './agent-starter.service.js';
 import { AgentGoneError } from './host/agent-host.types.js';
-import { lastLines, reasonOf } from './launcher.errors.js';
+import { reasonOf } from './launcher.errors.js';
+import { persistently } from './persistently.js';
 import type { ProcessExit, RunningAgent, TurnOutcome } from './runtime.types.js';
-
-/** Why somebody ends a session's agent. */
-export type EndRequest = { readonly kind: 'stop' | 'shutdown'; readonly reason: string } | { readonly kind: 'deleted' };
-
-const RETRY_PAUSES_MS = [100, 500, 2_000, 5_000, 10_000] as const;
-
-/** The turn under way. */
-interface Turn {
-  /** Position of its begin in the feed: an interrupt that was asked for before is not meant for it. */
-  readonly position: number;
-  isPrompted: boolean;
-  isInterrupted: boolean;
-}
-
-/** How the work for a session came to its end. */
-type Conclusion = { readonly to: 'completed' | 'failed' | 'stopped' | 'lost'; readonly options: MoveOptions } | null;
+import { type Conclusion, conclusionOf, exitColumns } from './session-conclusion.js';
+import type { DriverSurroundings, EndRequest, TurnUnderWay } from './session-driver.types.js';
+import { rungWithin, TurnLimit } from './session-limits.js';
 
 /**
- * Works for one session, from its launch to its end, one thing after the other: starts the agent, hands it one input after the other,
- * and writes what became of it. Requests from outside ({@link ring}, {@link interrupt}, {@link end}) only leave a note and return.
+ * Works for one session, from its launch to its end, one thing after the other: starts the agent, or takes up the one that an earlier life
+ * of this server started, hands it one input after the other, and writes what became of it. Requests from outside ({@link ring},
+ * {@link interrupt}, {@link end}) only leave a note and return.
  */
 export class SessionDriver {
   private readonly logger = new Logger(SessionDriver.name);
+  private readonly lifecycle: SessionLifecycle;
+  private readonly starter: AgentStarter;
   private readonly ending = new AbortController();
   private request: EndRequest | null = null;
   private agent: RunningAgent | null = null;
   private exit: ProcessExit | null = null;
-  private turn: Turn | null = null;
+  /** It was begun by an earlier life of this server. */
+  private isFound = false;
+  private wasGone = false;
+  private turn: TurnUnderWay | null = null;
+  private timedOutAfterMs: number | null = null;
   private bell = deferred();
   private delivery: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly sessionId: string,
-    private readonly lifecycle: SessionLifecycle,
-    private readonly starter: AgentStarter,
-  ) {}
+    private readonly surroundings: DriverSurroundings,
+  ) {
+    this.lifecycle = surroundings.lifecycle;
+    this.starter = surroundings.starter;
+  }
 
   /** There may be an input. */
   ring(): void {
@@ -65,7 +62,7 @@ export class SessionDriver {
   interrupt(position: number): void {
     if (!this.turn || this.turn.position > position) return;
     this.turn.isInterrupted = true;
-    if (this.turn.isPrompted) this.interruptAgent();
+    if (this.turn.isPrompted) this.tell('interrupt');
   }
 
   /** Ends the agent. The first request decides how; a deletion overrules. */
@@ -73,11 +70,12 @@ export class SessionDriver {
     if (!this.request || request.kind === 'deleted') this.request = request;
     if (this.ending.signal.aborted) return;
     this.ending.abort();
-    this.stopAgent();
+    if (this.isLeaving) void this.agent?.leave?.();
+    else this.tell('stop');
     this.ring();
   }
 
-  /** Does all of it; resolves when the session has ended or is left to itself, with no process behind. Never rejects. */
+  /** Does all of it; resolves when the session has ended or is left to itself, with no process behind that is not kept. Never rejects. */
   async run(): Promise<void> {
     try {
       const session = await this.begin();
@@ -88,45 +86,75 @@ export class SessionDriver {
       await this.agent
         ?.stop()
         .catch((cause: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: cause }));
+    } finally {
+      this.surroundings.slots.leave(this.sessionId);
     }
   }
 
-  /** A queued session is claimed; one of a command that idles between turns is taken up again. Null: nothing is to be done. */
+  /** The agent goes on without us: one that can, or one whose start is begun anew. */
+  private get isLeaving(): boolean {
+    return this.request?.kind === 'shutdown' && this.request.keeps && (this.agent === null || this.agent.leave !== undefined);
+  }
+
+  /** A queued session is claimed, once there is room; one that was left by an earlier life of this server is taken up. Null: nothing is to be done. */
   private async begin(): Promise<SessionEntity | null> {
     if (this.request?.kind === 'shutdown') return null;
     const session = await this.persist(() => this.lifecycle.find(this.sessionId));
-    if (session?.status === 'queued') return this.persist((inDoubt) => this.lifecycle.claim(this.sessionId, null, inDoubt));
-    return session?.status === 'idle' && session.runtime === 'process' ? session : null;
+    if (!session || !isLive(session.status)) return null;
+    this.isFound = session.status !== 'queued';
+    if (this.isFound) return session.runtime === 'acp' || session.status === 'idle' ? session : null;
+    await this.surroundings.slots.enter(session, this.ending.signal);
+    return this.request ? null : this.persist((inDoubt) => this.lifecycle.claim(this.sessionId, null, inDoubt));
   }
 
   private async work(session: SessionEntity): Promise<void> {
     const conclusion = await this.serve(session).catch((error: unknown) => this.failure(error));
+    if (this.isLeaving) {
+      await this.agent?.leave?.();
+      return this.delivery;
+    }
     await this.agent?.stop();
     await this.persist(() => this.starter.release(this.sessionId));
-    if (!conclusion) return;
-    await this.delivery;
-    await this.persist(() => this.lifecycle.processGone(this.sessionId, conclusion.to, conclusion.options));
-    this.logger.log({ msg: 'a session has ended', sessionId: this.sessionId, status: conclusion.to });
+    if (conclusion) {
+      await this.delivery;
+      await this.persist(() => this.lifecycle.processGone(this.sessionId, conclusion.to, conclusion.options));
+      this.logger.log({ msg: 'a session has ended', sessionId: this.sessionId, status: conclusion.to });
+    }
+    if (session.runtime === 'acp') await this.persist(() => this.starter.forget(this.sessionId));
   }
 
   private async serve(session: SessionEntity): Promise<Conclusion> {
-    if (this.request) return this.ended(session.status === 'starting');
-    this.agent = await this.start(session);
     let isStarting = session.status === 'starting';
+    const early = this.isFound && session.runtime === 'acp' ? await this.takeUp(session) : null;
+    if (early || this.isLeaving) return early;
+    if (!this.agent) {
+      if (this.request) return this.ended(isStarting);
+      this.agent = await this.start(session);
+    }
     for (;;) {
       const rung = this.bell.promise;
       if (this.request || this.exit) return this.ended(isStarting);
-      const begun = await this.persist((inDoubt) => this.lifecycle.beginTurn(this.sessionId, inDoubt));
+      const begun = await this.nextTurn(session);
       if (begun) {
         isStarting = false;
         const conclusion = await this.take(this.agent, begun);
-        if (conclusion) return conclusion;
+        if (conclusion || this.isLeaving) return conclusion;
         continue;
       }
       if (isStarting && !this.request && !this.exit) await this.persist((inDoubt) => this.rest(inDoubt));
       isStarting = false;
-      await rung;
+      if (!(await rungWithin(rung, this.agent.capabilities.resume ? this.surroundings.idleTimeoutMs : 0)) && (await this.suspend()))
+        return null;
     }
+  }
+
+  /** A command needs room only while it runs: then its input waits for it, in order. */
+  private async nextTurn(session: SessionEntity): Promise<BegunTurn | null> {
+    const { slots } = this.surroundings;
+    await slots.enter(session, this.ending.signal);
+    const begun = this.request ? null : await this.persist((inDoubt) => this.lifecycle.beginTurn(this.sessionId, inDoubt));
+    if (!begun && session.runtime === 'process') slots.leave(this.sessionId);
+    return begun;
   }
 
   private async start(session: SessionEntity): Promise<RunningAgent> {
@@ -140,12 +168,35 @@ export class SessionDriver {
       onAgentSession: (agentSessionId) =>
         this.persist(() => this.lifecycle.note(this.sessionId, { agentSessionId: agentSessionId.slice(0, 256) })),
     });
+    this.watch(agent);
+    this.logger.log({ msg: 'an agent was started', sessionId: this.sessionId, agent: session.agent });
+    return agent;
+  }
+
+  /** Goes on with what an earlier life of this server began. A start that had not come to its end is begun anew: its agent has no input yet. */
+  private async takeUp(session: SessionEntity): Promise<Conclusion> {
+    const found = await this.persist(() => this.starter.takeUp(session));
+    if (!found && session.status === 'starting') {
+      await this.persist(() => this.starter.forget(this.sessionId));
+      return null;
+    }
+    if (!found) return { to: 'lost', options: { reason: 'the server was restarted, and nothing was left of the agent' } };
+    this.agent = found.agent;
+    this.wasGone = found.wasGone;
+    this.surroundings.slots.hold(session);
+    this.watch(found.agent);
+    if (this.isLeaving) return null;
+    if (this.request) this.tell('stop');
+    this.logger.log({ msg: 'an agent was taken up again', sessionId: this.sessionId, agent: session.agent });
+    const begun = await this.persist(() => this.lifecycle.turnUnderWay(this.sessionId));
+    return begun ? this.take(found.agent, begun) : null;
+  }
+
+  private watch(agent: RunningAgent): void {
     void agent.exited.then((exit) => {
       this.exit = exit;
       this.ring();
     });
-    this.logger.log({ msg: 'an agent was started', sessionId: this.sessionId, agent: session.agent });
-    return agent;
   }
 
   /** One turn. What it gives back ends the session. */
@@ -153,6 +204,7 @@ export class SessionDriver {
     const outcome = await this.prompt(agent, begun);
     await this.delivery;
     if (outcome === null) {
+      if (this.isLeaving) return null;
       this.exit ??= await agent.exited;
       return this.ended(false, true);
     }
@@ -160,23 +212,34 @@ export class SessionDriver {
       return { to: 'failed', options: { reason: outcome.error ?? 'the turn failed', ...exitColumns(outcome.exit) } };
     // A turn that was cut off by the end of its session is closed with it.
     if (this.request && outcome.state !== 'completed') return this.ended(false);
-    const { state, stopReason, error } = outcome;
+    const { state, error } = outcome;
+    const stopReason = state === 'cancelled' && this.timedOutAfterMs !== null ? 'timed_out' : outcome.stopReason;
     await this.persist(() => this.lifecycle.endTurn(this.sessionId, begun.turn, { state, stopReason, error }));
+    this.timedOutAfterMs = null;
     return null;
   }
 
   /** Null where the agent was gone before it answered. */
-  private async prompt(agent: RunningAgent, { turn, inputId, content, agentMode }: BegunTurn): Promise<TurnOutcome | null> {
+  private async prompt(agent: RunningAgent, { turn, inputId, content, agentMode, elapsedMs }: BegunTurn): Promise<TurnOutcome | null> {
     const current = (this.turn ??= { position: 0, isPrompted: false, isInterrupted: false });
+    const { turnTimeoutMs, stopGraceMs } = this.surroundings;
+    const limit = new TurnLimit(turnTimeoutMs, elapsedMs, stopGraceMs, {
+      onLate: () => {
+        this.timedOutAfterMs = turnTimeoutMs;
+        this.tell('interrupt');
+      },
+      onTooLate: () => this.tell('stop'),
+    });
     try {
       const outcome = agent.prompt({ turn, content, agentMode, onDelivered: () => this.delivered(inputId) });
       current.isPrompted = true;
-      if (current.isInterrupted || this.request) this.interruptAgent();
+      if (current.isInterrupted || (this.request && !this.isLeaving)) this.tell('interrupt');
       return await outcome;
     } catch (error) {
       if (error instanceof AgentGoneError) return null;
       throw error;
     } finally {
+      limit.lift();
       this.turn = null;
     }
   }
@@ -187,30 +250,23 @@ export class SessionDriver {
     });
   }
 
+  /** Frees the process of an agent that nobody has spoken to for long; false where somebody has just now. */
+  private async suspend(): Promise<boolean> {
+    const reason = `nobody spoke to the agent for ${this.surroundings.idleTimeoutMs} ms: its process was freed`;
+    return this.persist((inDoubt) => this.lifecycle.suspendIdle(this.sessionId, reason, inDoubt));
+  }
+
   /** How a session goes on whose agent ended, or is to be ended. */
   private async ended(isStarting: boolean, isInTurn = false): Promise<Conclusion> {
     const { request } = this;
-    if (request?.kind === 'deleted') return null;
+    if (request?.kind === 'deleted' || this.isLeaving) return null;
     const exit = (await this.agent?.stop()) ?? this.exit;
     if (request?.kind === 'stop') return { to: 'stopped', options: { reason: request.reason, ...exitColumns(exit) } };
     if (request?.kind === 'shutdown') {
       const isKept = exit === null && !isStarting && (await this.lifecycle.find(this.sessionId))?.status === 'idle';
       return isKept ? null : { to: isStarting ? 'failed' : 'lost', options: { reason: request.reason, ...exitColumns(exit) } };
     }
-    if (!exit) return { to: 'failed', options: { reason: 'the agent is gone' } };
-    // An agent that leaves of its own accord between turns has done what it wanted to do.
-    if (exit.code === 0 && !isInTurn && !isStarting)
-      return { to: 'completed', options: { reason: 'the agent ended by itself', ...exitColumns(exit) } };
-    const when = isStarting ? 'before it took any input' : isInTurn ? 'in the middle of a turn' : 'while it waited for input';
-    return {
-      to: 'failed',
-      options: {
-        reason: exit.hasHungUp
-          ? `the agent closed its output ${when} without ending, and was ended${lastLines(exit.stderr)}`
-          : `the agent ended ${when}, with ${exit.signal ?? `code ${exit.code}`}${lastLines(exit.stderr)}`,
-        ...exitColumns(exit),
-      },
-    };
+    return conclusionOf(exit, { isStarting, isInTurn, wasAway: this.wasGone, timedOutAfterMs: this.timedOutAfterMs });
   }
 
   private async failure(error: unknown): Promise<Conclusion> {
@@ -220,16 +276,10 @@ export class SessionDriver {
     return { to: 'failed', options: { reason: reasonOf(error) } };
   }
 
-  private interruptAgent(): void {
-    this.agent
-      ?.interrupt()
-      .catch((error: unknown) => this.logger.warn({ msg: 'an agent could not be interrupted', sessionId: this.sessionId, err: error }));
-  }
-
-  private stopAgent(): void {
-    this.agent
-      ?.stop()
-      .catch((error: unknown) => this.logger.error({ msg: 'an agent could not be stopped', sessionId: this.sessionId, err: error }));
+  private tell(what: 'interrupt' | 'stop'): void {
+    this.agent?.[what]().catch((error: unknown) =>
+      this.logger.error({ msg: `an agent could not be told to ${what}`, sessionId: this.sessionId, err: error }),
+    );
   }
 
   /** To `idle`; `inDoubt`, it may be there already. */
@@ -238,31 +288,12 @@ export class SessionDriver {
     await this.lifecycle.move(this.sessionId, 'idle');
   }
 
-  /**
-   * Repeats what only the database hinders, for as long as it does; at shutdown for some seconds. `inDoubt`: an earlier attempt may have been
-   * kept without our hearing of it.
-   */
-  private async persist<T>(step: (inDoubt: boolean) => Promise<T>): Promise<T> {
-    let inDoubt = false;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await step(inDoubt);
-      } catch (error) {
-        const isPassing = isUnavailable(error);
-        if (error instanceof DomainError && !isPassing) throw error;
-        const pauseMs = RETRY_PAUSES_MS[attempt] ?? (isPassing && this.request?.kind !== 'shutdown' ? RETRY_PAUSES_MS.at(-1) : undefined);
-        if (pauseMs === undefined) throw error;
-        inDoubt ||= error instanceof DatabaseUnavailableError;
-        this.logger.warn({ msg: 'a step of a session is repeated', sessionId: this.sessionId, err: error });
-        await sleep(pauseMs);
-      }
-    }
+  private persist<T>(step: (inDoubt: boolean) => Promise<T>): Promise<T> {
+    return persistently(step, {
+      isBrief: () => this.request?.kind === 'shutdown',
+      onRepeat: (error) => this.logger.warn({ msg: 'a step of a session is repeated', sessionId: this.sessionId, err: error }),
+    });
   }
 }
 
 const isDeleted = (error: unknown): boolean => error instanceof SessionNotFoundError || error instanceof LogNotFoundError;
-
-const exitColumns = (exit: ProcessExit | null | undefined): Pick<MoveOptions, 'exitCode' | 'exitSignal'> => ({
-  ...(exit?.code === null || exit?.code === undefined ? {} : { exitCode: exit.code }),
-  ...(exit?.signal === null || exit?.signal === undefined ? {} : { exitSignal: exit.signal }),
-});

@@ -7,6 +7,7 @@ import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
 import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
@@ -15,10 +16,12 @@ import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { Approvals1795266000000 } from './1795266000000-approvals.migration.js';
+import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
   entities: (dialect) => [
+    AgentHostEntity,
     ApiKeyEntity,
     ApprovalEntity,
     DatabaseIdentityEntity,
@@ -44,5 +47,6 @@ export const schema: Schema = {
     Idempotency1795258800000,
     Retention1795262400000,
     Approvals1795266000000,
+    AgentHosts1795269600000,
   ],
 };

@@ -107,7 +107,7 @@ export class SessionCreation {
       await this.assertExternalIdFree(session);
       throw error;
     }
-    const [view] = await this.sessions.withHeads([session]);
+    const view = await this.sessions.findView(session.id);
     if (!view) throw new SessionNotFoundError(session.id);
     return view;
   }

@@ -6,15 +6,15 @@ import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
 import { storable } from '../core/text.js';
 import { EventLog } from '../events/event-log.service.js';
-import type { ContentBlock } from '../events/event-payloads.types.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
 import { draft } from './session-drafts.js';
+import type { BegunTurn, TurnEnd } from './session-lifecycle.types.js';
 import { SessionParts } from './session-parts.service.js';
 import { isEnded, mayMove } from './session.state.js';
-import type { SessionStatus, TurnState } from './session.types.js';
+import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 
 export interface MoveOptions {
@@ -25,21 +25,6 @@ export interface MoveOptions {
   readonly exitSignal?: string;
   /** Further columns to write with the move. */
   readonly changes?: Partial<SessionEntity>;
-}
-
-/** An input that a turn has taken. */
-export interface BegunTurn {
-  readonly turn: number;
-  readonly inputId: string;
-  readonly content: readonly ContentBlock[];
-  readonly agentMode: string | null;
-}
-
-/** How a turn ended. */
-export interface TurnEnd {
-  readonly state: Exclude<TurnState, 'started'>;
-  readonly stopReason?: string;
-  readonly error?: string;
 }
 
 /** Nobody answers what was asked before: its agent is gone, or was told to end. */
@@ -115,7 +100,7 @@ export class SessionLifecycle {
   beginTurn(id: string, inDoubt = false): Promise<BegunTurn | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (inDoubt && session?.status === 'running') return this.begunTurn(id);
+      if (inDoubt && session?.status === 'running') return this.turnUnderWay(id);
       if (!session || !(session.status === 'starting' || session.status === 'idle')) return null;
       const input = await this.turns.nextInput(id);
       if (!input) return null;
@@ -134,7 +119,27 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode };
+      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode, elapsedMs: 0 };
+    });
+  }
+
+  /** The turn that has not ended yet; null where there is none. */
+  async turnUnderWay(id: string): Promise<BegunTurn | null> {
+    const last = await this.turns.lastTurn(id);
+    const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
+    if (!last || !input) return null;
+    const elapsedMs = Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt));
+    return { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode, elapsedMs };
+  }
+
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, or an input waits. */
+  suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
+    return this.unit.run(async (work) => {
+      const session = await this.lockIfThere(work, id);
+      if (inDoubt && session?.status === 'suspended') return true;
+      if (session?.status !== 'idle' || (await this.turns.nextInput(id))) return false;
+      await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
+      return true;
     });
   }
 
@@ -142,7 +147,7 @@ export class SessionLifecycle {
   async confirmDelivery(sessionId: string, inputId: string): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, sessionId);
-      await this.turns.updateInput(inputId, { state: 'delivered', deliveredAt: this.clock.nowIso() });
+      await this.turns.confirmInput(inputId, this.clock.nowIso());
     });
   }
 
@@ -259,14 +264,6 @@ export class SessionLifecycle {
   private async doubt(work: Work, { id, sessionId, turn, content }: InputEntity): Promise<void> {
     await this.turns.updateInput(id, { state: 'unknown' });
     await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
-  }
-
-  /** The turn under way, whose input nobody has confirmed yet. */
-  private async begunTurn(id: string): Promise<BegunTurn | null> {
-    const last = await this.turns.lastTurn(id);
-    if (!last || last.endedAt !== null) return null;
-    const input = (await this.turns.handedOver(id)).find((each) => each.id === last.inputId);
-    return input ? { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode } : null;
   }
 
   /** Ends a turn inside a unit that holds the lock; what its agent asked in it is given up. */

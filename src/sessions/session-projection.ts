@@ -44,8 +44,10 @@ export class SessionProjection implements OnModuleInit {
         [now, previews.map(({ id }) => id), previews.map(({ text }) => text)],
       );
     else
-      for (const { id, text } of previews)
-        await work.query('update sessions set last_message_preview = ?, updated_at = ? where id = ?', [text, now, id]);
+      await work.each(
+        'update sessions set last_message_preview = ?, updated_at = ? where id = ?',
+        previews.map(({ id, text }) => [text, now, id]),
+      );
   }
 
   private async project(work: Work, sessionId: string, events: readonly PreparedEvent[]): Promise<void> {

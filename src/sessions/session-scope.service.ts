@@ -4,7 +4,7 @@ import { canSee, type Principal, type Visibility } from '../auth/principal.types
 import { Clock } from '../core/clock.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
 import type { SessionEntity } from './persistence/session.entity.js';
-import { SessionsRepository } from './persistence/sessions.repository.js';
+import { type SessionName, SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
 import type { SessionBrief } from './session.types.js';
 import { SessionNotFoundError } from './sessions.errors.js';
 
@@ -50,14 +50,16 @@ export class SessionScope {
 
   /** @throws SessionNotFoundError */
   async find(principal: Principal, id: string): Promise<SessionEntity> {
-    // No text with a NUL is stored, and PostgreSQL refuses even to look for one.
-    if (id.includes('\u0000')) throw new SessionNotFoundError(id);
-    const visibility = this.access.visibilityOf(principal);
-    const session = id.startsWith(EXTERNAL)
-      ? await this.sessions.findByExternalId(id.slice(EXTERNAL.length), visibility)
-      : await this.sessions.findVisible(id, visibility);
+    const session = await this.sessions.findVisible(nameIn(id), this.access.visibilityOf(principal));
     if (!session) throw new SessionNotFoundError(id);
     return session;
+  }
+
+  /** As {@link find}, with where its log stands. @throws SessionNotFoundError */
+  async findView(principal: Principal, id: string): Promise<SessionWithHead> {
+    const view = await this.sessions.findVisibleView(nameIn(id), this.access.visibilityOf(principal));
+    if (!view) throw new SessionNotFoundError(id);
+    return view;
   }
 
   /** The session that a contract or reporter (`source`) knows by this id; null where there is none to be seen. */
@@ -65,4 +67,10 @@ export class SessionScope {
     if (externalId.includes('\u0000')) return null;
     return this.sessions.findBySource(source, externalId, this.access.visibilityOf(principal), principal.id);
   }
+}
+
+/** @throws SessionNotFoundError: no text with a NUL is stored, and PostgreSQL refuses even to look for one. */
+function nameIn(id: string): SessionName {
+  if (id.includes('\u0000')) throw new SessionNotFoundError(id);
+  return id.startsWith(EXTERNAL) ? { externalId: id.slice(EXTERNAL.length) } : { id };
 }

@@ -13,7 +13,7 @@ import { TurnsRepository } from './persistence/turns.repository.js';
 import { SessionLifecycle, subjectOf } from './session-lifecycle.service.js';
 import { SessionScope } from './session-scope.service.js';
 import { isEnded, isLive } from './session.state.js';
-import { NotSupportedError, SessionLiveError, SessionNotFoundError, SessionStatusError, VersionConflictError } from './sessions.errors.js';
+import { NotSupportedError, SessionLiveError, SessionStatusError, VersionConflictError } from './sessions.errors.js';
 
 /** Sessions that some process of ours may be working for, so that a stop is its launcher's to carry out. */
 const LAUNCHED_RUNTIMES: readonly string[] = ['acp', 'process', 'terminal'];
@@ -31,17 +31,14 @@ export class SessionsService {
   ) {}
 
   /** @throws SessionNotFoundError */
-  async get(principal: Principal, id: string): Promise<SessionWithHead> {
-    const [view] = await this.sessions.withHeads([await this.scope.find(principal, id)]);
-    if (!view) throw new SessionNotFoundError(id);
-    return view;
+  get(principal: Principal, id: string): Promise<SessionWithHead> {
+    return this.scope.findView(principal, id);
   }
 
   /** @throws InvalidInputError where the cursor is not of this list */
-  async list(principal: Principal, query: ListSessionsQuery): Promise<Page<SessionWithHead>> {
+  list(principal: Principal, query: ListSessionsQuery): Promise<Page<SessionWithHead>> {
     const { cursor, limit, total, sort = '-createdAt', ...filter } = query;
-    const page = await this.sessions.list(filter, this.scope.visibilityOf(principal), { sort, cursor, limit, total });
-    return { ...page, items: await this.sessions.withHeads(page.items) };
+    return this.sessions.list(filter, this.scope.visibilityOf(principal), { sort, cursor, limit, total });
   }
 
   /** @throws SessionNotFoundError, VersionConflictError */

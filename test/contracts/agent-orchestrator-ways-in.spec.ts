@@ -5,13 +5,11 @@ import { promisify } from 'node:util';
 import { CompatPorts } from '../../src/compat/compat-ports.service.js';
 import { AoClient, aoEvent, type AoSocket, text } from '../support/ao-client.js';
 import { TestApp } from '../support/app.js';
-import { createDatabase, DIALECTS, type TestDatabase } from '../support/databases.js';
+import { DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { giveKey, revokeKey } from '../support/principals.js';
-import { ServerProcess } from '../support/server-process.js';
 
 const SYSTEM = 'agent-orchestrator';
-const UI = 'http://localhost:5173';
 const run = promisify(execFile);
 
 /** Where a server serves the contract at its root. */
@@ -26,7 +24,6 @@ describe.each(DIALECTS)('the ways in for clients of agent-orchestrator on %s', (
     app = await TestApp.start(dialect, {
       MUSTER_COMPAT_PORTS: `${SYSTEM}:0`,
       MUSTER_COMPAT_TRUST: `${SYSTEM}=user:local`,
-      MUSTER_COMPAT_ORIGINS: `${SYSTEM}=${UI}, ${SYSTEM}=http://localhost:3000`,
     });
     native = nativeOf(app);
   });
@@ -229,55 +226,6 @@ describe.each(DIALECTS)('the ways in for clients of agent-orchestrator on %s', (
     await expect(new AoClient(`${app.url}/compat/${SYSTEM}`, cookie).socket()).rejects.toThrow(/^401/);
   });
 
-  describe('browsers', () => {
-    const preflight = (base: string, origin: string) =>
-      fetch(`${base}/sessions`, {
-        method: 'OPTIONS',
-        headers: { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'content-type' },
-      });
-
-    it('may call the contract from the pages that are named, and nothing else', async () => {
-      for (const base of [native, `${app.url}/compat/${SYSTEM}`]) {
-        const asked = await preflight(base, UI);
-        expect([asked.status, asked.headers.get('access-control-allow-origin'), asked.headers.get('access-control-allow-headers')]).toEqual(
-          [204, UI, 'content-type'],
-        );
-        expect(asked.headers.get('access-control-allow-methods')).toMatch(/PATCH.*DELETE/);
-      }
-      const page = new AoClient(native, { origin: UI });
-      const made = await page.post('/sessions', { session_id: `page-${Math.random()}`, session_name: 'n' });
-      expect([made.status, made.headers.get('access-control-allow-origin')]).toEqual([200, UI]);
-      expect((await page.get('/sessions/nobody')).headers.get('access-control-allow-origin')).toBe(UI);
-      expect((await socket(page)).init.length).toBeGreaterThan(0);
-      expect((await new AoClient(native, { origin: 'http://localhost:3000' }).post('/events', aoEvent('p2', 'session_start'))).status).toBe(
-        200,
-      );
-      const elsewhere = await app.call('POST', '/api/sessions', { body: { runtime: 'external' }, headers: { origin: UI } });
-      expect([elsewhere.status, elsewhere.body.code, elsewhere.headers.get('access-control-allow-origin')]).toEqual([
-        403,
-        'origin_not_allowed',
-        null,
-      ]);
-    });
-
-    it('may not from other pages', async () => {
-      for (const origin of ['http://evil.example', 'http://localhost:5174', 'https://localhost:5173', 'null']) {
-        expect((await preflight(native, origin)).headers.get('access-control-allow-origin')).toBeNull();
-        const page = new AoClient(native, { origin });
-        const { status, body, headers } = await page.post('/events', aoEvent('evil', 'session_start'));
-        expect([origin, status, body, headers.get('access-control-allow-origin')]).toEqual([
-          origin,
-          403,
-          { detail: expect.any(String) },
-          null,
-        ]);
-        expect((await page.get('/sessions')).headers.get('access-control-allow-origin')).toBeNull();
-        await expect(page.socket()).rejects.toThrow(/^403/);
-      }
-      expect((await new AoClient(native).get('/sessions/evil/status')).body).toEqual({ status: 'not_existent' });
-    });
-  });
-
   it('limits count there as well', async () => {
     const limited = await TestApp.start(dialect, {
       MUSTER_COMPAT_PORTS: `${SYSTEM}:0`,
@@ -317,48 +265,5 @@ describe.each(DIALECTS)('the ways in for clients of agent-orchestrator on %s', (
     const free: Server = createServer();
     await new Promise<void>((resolve, reject) => free.once('error', reject).listen(Number(taken), '127.0.0.1', resolve));
     await new Promise((resolve) => free.close(resolve));
-  });
-});
-
-describe('the program', () => {
-  let database: TestDatabase;
-  beforeAll(async () => (database = await createDatabase('sqlite')));
-  afterAll(() => database?.drop());
-
-  it('says where the contract is, logs no key of a path, and ends with a sentence where a port is taken', async () => {
-    const server = await ServerProcess.start({ ...database.environment, MUSTER_COMPAT_PORTS: `${SYSTEM}:0`, MUSTER_LOG_LEVEL: 'trace' });
-    try {
-      const native = /agent-orchestrator: (http:\S+)/.exec(server.log)?.[1] ?? '';
-      const client = new AoClient(`${native}/key/${server.key}`);
-      expect((await client.get('/sessions')).body).toEqual({ sessions: [] });
-      await client.get('/nowhere');
-      await client.post('/sessions', '{');
-      const watching = await client.socket();
-      await watching.close();
-      const wrong = 'mst_pat_THISisNOaKEYbutAsecretAllTheSame0000';
-      await new AoClient(`${native}/key/${wrong}`).get('/sessions');
-      await expect(new AoClient(`${native}/key/${wrong}`).socket()).rejects.toThrow(/^401/);
-      await eventually(() => server.log.includes('/compat/agent-orchestrator/sessions'));
-      await eventually(() => server.log.includes('"status":401'));
-      const logged = server.log
-        .split('\n')
-        .filter((line) => line.startsWith('{'))
-        .join('\n');
-      expect(logged).not.toContain(server.key);
-      expect(logged).not.toContain(wrong);
-      const second = await createDatabase('sqlite');
-      try {
-        const port = new URL(native).port;
-        await expect(ServerProcess.start({ ...second.environment, MUSTER_COMPAT_PORTS: `${SYSTEM}:${port}` })).rejects.toThrow(
-          new RegExp(
-            `muster: MUSTER_COMPAT_PORTS: can't listen on 127.0.0.1:${port} for agent-orchestrator \\(EADDRINUSE\\)\\.[^\\n]*\\n$`,
-          ),
-        );
-      } finally {
-        await second.drop();
-      }
-    } finally {
-      await server.end();
-    }
   });
 });

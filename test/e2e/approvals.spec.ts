@@ -1,39 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RetentionSweeper } from '../../src/sessions/retention-sweeper.service.js';
 import { TestApp } from '../support/app.js';
-import { createDatabase, DIALECTS } from '../support/databases.js';
+import { bench, ran } from '../support/asking-sessions.js';
+import { DIALECTS } from '../support/databases.js';
 import { eventually } from '../support/eventually.js';
 import { giveKey, setMember } from '../support/principals.js';
-import { ServerProcess } from '../support/server-process.js';
 import { makeWorkspace, untilStatus } from '../support/sessions.js';
 import { WsClient } from '../support/ws-client.js';
-
-type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: any }>;
-
-/** What one does with a session of the demo agent that asks. */
-const bench = (call: Call, workspace: { id: string; path: string }) => {
-  const events = async (id: string): Promise<any[]> => (await call('GET', `/api/sessions/${id}/events?limit=1000`)).body.items;
-  return {
-    ask: async (fields: object): Promise<any> => {
-      const { status, body } = await call('POST', '/api/sessions', { workspaceId: workspace.id, agent: 'demo', ...fields });
-      if (status !== 201) throw new Error(JSON.stringify(body));
-      return body;
-    },
-    get: (id: string) => () => call('GET', `/api/sessions/${id}`),
-    events,
-    /** The question that the session waits for. */
-    pending: (id: string): Promise<any> =>
-      eventually(async () => (await call('GET', `/api/sessions/${id}/approvals?status=pending`)).body.items[0], Boolean, 30_000),
-    decide: (id: string, decision: object) => call('POST', `/api/approvals/${id}/decide`, decision),
-    /** The approvals, statuses and turns of its log, in order. */
-    story: async (id: string) =>
-      (await events(id)).flatMap(({ type, payload }) =>
-        type === 'approval' || type === 'turn' ? [`${type} ${payload.state}`] : type === 'status' ? [payload.to] : [],
-      ),
-  };
-};
-const ran = (path: string): number => (existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').length : 0);
 
 describe.each(DIALECTS)('what the demo agent asks on %s', (dialect) => {
   let app: TestApp;
@@ -243,29 +217,6 @@ describe.each(DIALECTS)('a question that nobody answers on %s', (dialect) => {
       expect(existsSync(join(workspace.path, 'late.txt'))).toBe(false);
     } finally {
       await app.close();
-    }
-  });
-});
-
-describe.each(DIALECTS)('a question and a server that is killed on %s', (dialect) => {
-  it('does not outlive its agent, and is told as what it is', async () => {
-    const database = await createDatabase(dialect);
-    let server = await ServerProcess.start(database.environment);
-    try {
-      const workspace = await makeWorkspace((path, body) => server.call('POST', path, body), database.dataDir, 'killed');
-      const on = bench((method, path, body) => server.call(method, path, body), workspace);
-      const session = await on.ask({ prompt: 'run:touch killed.txt' });
-      const asked = await on.pending(session.id);
-      await server.end('SIGKILL');
-      server = await ServerProcess.start(database.environment);
-      await untilStatus(on.get(session.id), 'lost');
-      const { body } = await server.call('GET', `/api/approvals/${asked.id}`);
-      expect(body).toMatchObject({ status: 'cancelled', decidedBy: 'system', reason: expect.stringContaining('server stopped') });
-      expect(await on.decide(asked.id, { optionId: 'allow_once' })).toMatchObject({ status: 409, body: { code: 'approval_closed' } });
-      expect((await on.story(session.id)).slice(-4)).toEqual(['awaiting_approval', 'approval cancelled', 'turn lost', 'lost']);
-    } finally {
-      await server.end();
-      await database.drop();
     }
   });
 });

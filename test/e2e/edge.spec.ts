@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { ApiKeysRepository } from '../../src/auth/persistence/api-keys.repository.js';
 import { BrowserLogins } from '../../src/auth/browser-logins.service.js';
 import { newKey } from '../../src/auth/credentials.js';
+import { deferred } from '../../src/core/deferred.js';
 import { SessionsService } from '../../src/sessions/sessions.service.js';
 import { SessionCreation } from '../../src/sessions/session-creation.service.js';
 import { type Answer, TestApp } from '../support/app.js';
@@ -117,11 +118,15 @@ describe.each(DIALECTS)('wrong credentials on %s', (dialect) => {
 
   it('are not looked at more often when they come all at once', async () => {
     const app = await start({ MUSTER_LIMIT_FAILED_ATTEMPTS_PER_MINUTE: '5' }, dialect);
-    const lookUps = jest.spyOn(app.get(ApiKeysRepository), 'findByHash').mockImplementation(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      return null;
-    });
-    const answers = await Promise.all(Array.from({ length: 60 }, () => guess(app, newKey('personal'))));
+    // None is answered before all have come.
+    const gate = deferred<null>();
+    const lookUps = jest.spyOn(app.get(ApiKeysRepository), 'findByHash').mockImplementation(() => gate.promise);
+    let come = 0;
+    app.app.getHttpServer().on('request', () => (come += 1));
+    const answering = Promise.all(Array.from({ length: 60 }, () => guess(app, newKey('personal'))));
+    await eventually(() => come === 60 && lookUps.mock.calls.length > 0);
+    gate.resolve(null);
+    const answers = await answering;
     expect(lookUps).toHaveBeenCalledTimes(5);
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(5);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(55);

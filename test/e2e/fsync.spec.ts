@@ -14,7 +14,7 @@ interface Call {
   readonly text: string;
 }
 
-/** What the main thread of `pid` asked of the kernel while `run` ran, in the order in which it was done. */
+/** What the threads of `pid` asked of the kernel while `run` ran, in the order in which it was done. */
 async function callsOf(pid: number, run: () => Promise<void>): Promise<Call[]> {
   const directory = mkdtempSync(join(tmpdir(), 'muster-strace-'));
   const file = join(directory, 'out');
@@ -33,16 +33,15 @@ async function callsOf(pid: number, run: () => Promise<void>): Promise<Call[]> {
     await ended;
   }
   const found: Call[] = [];
-  let begun = '';
+  const begun = new Map<string, string>();
   for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const [, thread, rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
-    if (thread !== String(pid)) continue;
+    const [, thread = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
     // Another thread spoke in the middle of it: what counts is when it was done.
     if (rest.endsWith('<unfinished ...>')) {
-      begun = rest;
+      begun.set(thread, rest);
       continue;
     }
-    const text = rest.startsWith('<... ') ? begun + rest : rest;
+    const text = rest.startsWith('<... ') ? (begun.get(thread) ?? '') + rest : rest;
     found.push({ name: /^\w+/.exec(text)?.[0] ?? '', text });
   }
   rmSync(directory, { recursive: true });

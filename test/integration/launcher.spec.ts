@@ -53,6 +53,7 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
       MUSTER_AGENTS_FILE: join(database.dataDir, 'agents.json'),
       MUSTER_AGENT_START_TIMEOUT_MS: '20000',
       MUSTER_AGENT_STOP_GRACE_MS: '2000',
+      MUSTER_AGENTS_ON_SHUTDOWN: 'stop',
       ...database.environment,
     };
     const built = await Test.createTestingModule({

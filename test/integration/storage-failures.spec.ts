@@ -74,6 +74,28 @@ describe.each(DIALECTS)('failures below the database on %s', (dialect) => {
   });
 
   if (dialect === 'sqlite')
+    it('a unit that could not be rolled back takes no later one with it', async () => {
+      // SQLite has one runner for all.
+      const runner = db.writer.createQueryRunner();
+      const query = runner.query.bind(runner);
+      const failing = jest.spyOn(runner, 'query').mockImplementation((...given: Parameters<typeof query>) => {
+        if (given[0].toLowerCase() === 'rollback') throw new Error('disk I/O error');
+        return query(...given);
+      });
+      const undone = unit.run(async (work) => {
+        await work.query('insert into kept (id) values (?)', ['undone']);
+        throw new Error('the reason');
+      });
+      await expect(undone).rejects.toThrow('the reason');
+      expect(await codeOf(keep('meanwhile'))).toBe('database_unavailable');
+      expect(storage.trouble?.code).toBe('database_unavailable');
+      failing.mockRestore();
+      await keep('healed');
+      expect([await isKept('undone'), await isKept('meanwhile'), await isKept('healed')]).toEqual([false, false, true]);
+      expect(storage.trouble).toBeUndefined();
+    });
+
+  if (dialect === 'sqlite')
     it('SQLITE_FULL is a StorageFullError, told once, and nothing of the unit is kept', async () => {
       const [{ page_count: pages }] = await db.writer.query('pragma page_count');
       await db.writer.query(`pragma max_page_count = ${pages}`);

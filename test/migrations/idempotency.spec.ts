@@ -1,27 +1,18 @@
-import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { MusterConfig } from '../../src/config/muster-config.js';
-import { connect, dataSourceOptions } from '../../src/core/database/data-source.js';
-import { driftOf, migrate } from '../../src/core/database/migrator.js';
+import { driftOf } from '../../src/core/database/migrator.js';
 import { Idempotency1795258800000 } from '../../src/migrations/1795258800000-idempotency.migration.js';
-import { schema } from '../../src/migrations/schema.js';
-import { createDatabase, DIALECTS, type TestDatabase } from '../support/databases.js';
+import { openBareDatabase } from '../support/bare-database.js';
+import { DIALECTS } from '../support/databases.js';
 
 describe.each(DIALECTS)('the migration of idempotency keys on %s', (dialect) => {
-  let database: TestDatabase;
+  let database: Awaited<ReturnType<typeof openBareDatabase>>;
   let dataSource: DataSource;
 
   beforeAll(async () => {
-    Logger.overrideLogger(false);
-    database = await createDatabase(dialect);
-    const config = new MusterConfig(database.environment).database;
-    dataSource = await connect(config, dataSourceOptions(config, schema), () => undefined);
-    await migrate(dataSource);
+    database = await openBareDatabase(dialect);
+    ({ dataSource } = database);
   });
-  afterAll(async () => {
-    await dataSource.destroy();
-    await database.drop();
-  });
+  afterAll(() => database?.close());
 
   const columns = `id, principal_id, operation, fingerprint, status, headers, body, created_at, expires_at`;
   const insert = (id: string) =>

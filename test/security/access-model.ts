@@ -74,7 +74,7 @@ const USERS = [
   'keys:manage',
   'tickets:create',
 ];
-export const EVERYTHING: readonly string[] = [...USERS, 'audit:read', 'ops:read'];
+export const EVERYTHING: readonly string[] = [...USERS, 'agents:manage', 'audit:read', 'ops:read'];
 const AGENTS = ['sessions:read', 'events:append'];
 
 const UNAUTHENTICATED: Verdict = { status: 401, code: 'unauthenticated' };

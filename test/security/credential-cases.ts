@@ -99,6 +99,6 @@ export async function weakCredentials(app: TestApp, target: Target): Promise<Wea
 }
 
 /** Permissions that no user has, whatever the scopes of a key. */
-export const ADMIN_ONLY: readonly string[] = ['audit:read', 'ops:read'];
+export const ADMIN_ONLY: readonly string[] = ['agents:manage', 'audit:read', 'ops:read'];
 /** All that an agent may do, within its own session. */
 export const OF_AGENTS: readonly string[] = ['self:read', 'sessions:read', 'events:append'];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { eventually } from './eventually.js';
 
@@ -110,3 +111,38 @@ export const aoEvent = (sessionId: string, eventType: string, fields: object = {
   ...fields,
 });
 export const text = (value: string) => [{ type: 'text', text: value }];
+
+/** What an event says of itself where nothing was said. */
+export const AO_SILENT = {
+  tool_name: null,
+  tool_input: null,
+  tool_output: null,
+  error: null,
+  exit_code: null,
+  reason: null,
+  role: null,
+  content: null,
+};
+
+/** What tests of the contract do again and again. */
+export function aoCalls(client: () => AoClient) {
+  const newId = (): string => `ao-${randomUUID()}`;
+  return {
+    newId,
+    make: async (fields: object = {}): Promise<string> => {
+      const id = newId();
+      const { status } = await client().post('/sessions', { session_id: id, session_name: `name-of-${id}`, ...fields });
+      expect(status).toBe(200);
+      return id;
+    },
+    send: async (id: string, eventType: string, fields: object = {}): Promise<void> => {
+      const answer = await client().post(`/sessions/${id}/events`, aoEvent(id, eventType, fields));
+      expect([answer.status, answer.body]).toEqual([200, { ok: true }]);
+    },
+    statusOf: async (id: string) => (await client().get(`/sessions/${id}/status`)).body,
+    refused: async (method: string, path: string, body?: unknown) => {
+      const { status, body: answer } = await client().call(method, path, body);
+      return [status, answer];
+    },
+  };
+}

@@ -41,6 +41,8 @@ export class TestApp {
         HOME: used.dataDir,
         MUSTER_PORT: '0',
         MUSTER_LOG_LEVEL: 'silent',
+        // A test that wants its agents to outlive the server says so.
+        MUSTER_AGENTS_ON_SHUTDOWN: 'stop',
         ...NO_LIMITS,
         ...used.environment,
         ...environment,

@@ -14,7 +14,7 @@ if (!POSTGRES_URL && isRequired('postgres'))
 
 /** Whether a missing `what` is a failure and not a skip. */
 export function isRequired(what: string): boolean {
-  return (process.env.MUSTER_TEST_REQUIRE ?? '').split(',').includes(what);
+  return (process.env.MUSTER_TEST_REQUIRE ?? '').split(/[\s,]+/).includes(what);
 }
 
 export interface TestDatabase {

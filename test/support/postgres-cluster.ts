@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Client } from 'pg';
 import { isRequired } from './databases.js';
@@ -9,10 +9,10 @@ import { eventually } from './eventually.js';
 
 const BIN = binDirectory();
 
-/** Why no private cluster can be made here; `undefined` where it can. A required PostgreSQL without `initdb` fails the suite. */
+/** Why no private cluster can be made here; `undefined` where it can. Where it is required, its absence fails the suite. */
 export const NO_CLUSTER: string | undefined = reasonAgainst();
-if (NO_CLUSTER !== undefined && isRequired('postgres'))
-  throw new Error(`MUSTER_TEST_REQUIRE names postgres, but a private cluster cannot be made: ${NO_CLUSTER}.`);
+if (NO_CLUSTER !== undefined && isRequired('cluster'))
+  throw new Error(`MUSTER_TEST_REQUIRE names cluster, but none can be made: ${NO_CLUSTER}.`);
 
 /** How PostgreSQL is ended: as its administrator would, at once without a last checkpoint, or as by the kernel. */
 export type ClusterEnd = 'fast' | 'immediate' | 'kill';
@@ -144,7 +144,7 @@ function binDirectory(): string | undefined {
 
 function reasonAgainst(): string | undefined {
   if (BIN === undefined) return 'no initdb is installed';
-  if (process.getuid?.() !== 0) return undefined;
+  if (process.getuid?.() !== 0) return hasAccount() ? undefined : 'initdb runs for users with an account only';
   if (!postgresUser()) return 'PostgreSQL does not run as root, and there is no user postgres';
   return hasSetpriv() ? undefined : 'PostgreSQL does not run as root, and there is no setpriv';
 }
@@ -157,6 +157,14 @@ export function postgresUser(): { uid: number; gid: number } | undefined {
     return { uid: idOf('-u'), gid: idOf('-g') };
   } catch {
     return undefined;
+  }
+}
+
+function hasAccount(): boolean {
+  try {
+    return userInfo().username !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -25,6 +25,8 @@ export class ServerProcess {
         HOME: environment.MUSTER_DATA_DIR,
         MUSTER_PORT: '0',
         MUSTER_LOG_LEVEL: 'debug',
+        // A test that wants its agents to outlive the server says so.
+        MUSTER_AGENTS_ON_SHUTDOWN: 'stop',
         ...NO_LIMITS,
         ...environment,
       },

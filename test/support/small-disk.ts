@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRequired } from './databases.js';
 
 /** A filesystem of its own that can be filled up. {@link remove} it in `afterAll`, when nobody uses it any more. */
 export class SmallDisk {
@@ -63,3 +64,4 @@ function tryOnce(): string | undefined {
 
 /** Why no small disk can be made here; `undefined` where it can. */
 export const NO_SMALL_DISK: string | undefined = tryOnce();
+if (NO_SMALL_DISK !== undefined && isRequired('small-disk')) throw new Error(`MUSTER_TEST_REQUIRE names small-disk, but ${NO_SMALL_DISK}.`);

@@ -6,16 +6,16 @@
 const { createHash } = require('node:crypto');
 const { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
-const { tmpdir, userInfo } = require('node:os');
+const { tmpdir } = require('node:os');
 const { dirname, join, resolve } = require('node:path');
 const swc = require('@swc/core');
 const jestConfig = require('../../jest.config.cjs');
 
 const [, options] = jestConfig.projects[0].transform['^.+\\.ts$'];
-const cache = join(tmpdir(), `muster-swc-${userInfo().uid}`);
+const cache = join(tmpdir(), `muster-swc-${process.getuid()}`);
 
 mkdirSync(cache, { recursive: true, mode: 0o700 });
-if (lstatSync(cache).uid !== userInfo().uid || !lstatSync(cache).isDirectory()) throw new Error(`${cache} belongs to somebody else`);
+if (lstatSync(cache).uid !== process.getuid() || !lstatSync(cache).isDirectory()) throw new Error(`${cache} belongs to somebody else`);
 
 function compiled(file) {
   const source = readFileSync(file, 'utf8');

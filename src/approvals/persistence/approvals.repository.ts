@@ -1,10 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Brackets, In, IsNull, LessThanOrEqual, Not, type SelectQueryBuilder } from 'typeorm';
+import { Brackets, IsNull, LessThanOrEqual, Not, type SelectQueryBuilder } from 'typeorm';
 import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
 import type { EventSource } from '../../events/event-log.types.js';
-import { SessionEntity } from '../../sessions/persistence/session.entity.js';
 import type { ApprovalStatus } from '../approval.types.js';
 import { ApprovalEntity } from './approval.entity.js';
 
@@ -65,11 +64,12 @@ export class ApprovalsRepository {
     return this.db.reading(ApprovalEntity).existsBy({ sessionId, status: 'pending' });
   }
 
-  /** What a host of an agent has not been told yet. */
-  undelivered(hostId: string): Promise<ApprovalEntity[]> {
+  /** The last ones of a host of an agent that nobody waits to answer any more. */
+  closedAt(hostId: string, limit: number): Promise<ApprovalEntity[]> {
     return this.db.reading(ApprovalEntity).find({
-      where: { hostId, deliveredAt: IsNull(), status: In<ApprovalStatus>(['decided', 'expired', 'cancelled']) },
-      order: { createdAt: 'ASC' },
+      where: { hostId, status: Not<ApprovalStatus>('pending') },
+      order: { createdAt: 'DESC', id: 'DESC' },
+      take: limit,
     });
   }
 
@@ -96,7 +96,7 @@ export class ApprovalsRepository {
     const query = this.visible(visibility);
     if (filter.status?.length) query.andWhere('a.status in (:...status)', { status: filter.status });
     if (filter.sessionId !== undefined) query.andWhere('a.sessionId = :sessionId', { sessionId: filter.sessionId });
-    if (filter.workspaceId !== undefined) query.andWhere('s.workspaceId = :workspaceId', { workspaceId: filter.workspaceId });
+    if (filter.workspaceId !== undefined) query.andWhere('s.workspace_id = :workspaceId', { workspaceId: filter.workspaceId });
     const count = total ? await query.getCount() : undefined;
     if (cursor !== undefined) {
       const { value, id } = decodePageKey(SORT, cursor);
@@ -115,15 +115,16 @@ export class ApprovalsRepository {
     return count === undefined ? page : { ...page, total: count };
   }
 
+  /** Who may see an approval is a matter of its session, which may change its workspace. */
   private visible(visibility: Visibility): SelectQueryBuilder<ApprovalEntity> {
-    const query = this.db.reading(ApprovalEntity).createQueryBuilder('a').innerJoin(SessionEntity, 's', 's.id = a.sessionId');
+    const query = this.db.reading(ApprovalEntity).createQueryBuilder('a').innerJoin('sessions', 's', 's.id = a.session_id');
     if (visibility.all) return query.where('1 = 1');
     if (visibility.sessionId !== undefined) return query.where('s.id = :ownSession', { ownSession: visibility.sessionId });
     const { ownerId, workspaceIds } = visibility;
     return query.where(
       new Brackets((or) => {
-        or.where('(s.workspaceId is null and s.ownerId = :ownerId)', { ownerId });
-        if (workspaceIds.length > 0) or.orWhere('s.workspaceId in (:...workspaceIds)', { workspaceIds });
+        or.where('(s.workspace_id is null and s.owner_id = :ownerId)', { ownerId });
+        if (workspaceIds.length > 0) or.orWhere('s.workspace_id in (:...workspaceIds)', { workspaceIds });
       }),
     );
   }

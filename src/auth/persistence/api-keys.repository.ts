@@ -1,43 +1,38 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull } from 'typeorm';
+import { IsNull } from 'typeorm';
 import { Database } from '../../core/database/database.js';
-import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
+import { RowReader } from '../../core/database/row-reader.js';
+import { Where } from '../../core/database/where.js';
+import type { Page } from '../../core/paging/page.js';
 import { ApiKeyEntity } from './api-key.entity.js';
 
 /** Kinds that people handle; session and browser keys come and go by themselves. */
 const MANAGED = ['admin', 'personal', 'service'];
-const SORT = '-createdAt';
 
 @Injectable()
 export class ApiKeysRepository {
-  constructor(private readonly db: Database) {}
+  private readonly rows: RowReader<ApiKeyEntity>;
+
+  constructor(private readonly db: Database) {
+    this.rows = new RowReader(db, ApiKeyEntity, 'k');
+  }
 
   findByHash(hash: string): Promise<ApiKeyEntity | null> {
-    return this.db.reading(ApiKeyEntity).findOneBy({ hash });
+    return this.rows.first(Where.anything.and('k.hash = ?', hash));
   }
 
   find(id: string): Promise<ApiKeyEntity | null> {
-    return this.db.reading(ApiKeyEntity).findOneBy({ id });
+    return this.rows.first(Where.anything.and('k.id = ?', id));
   }
 
   findManaged(id: string): Promise<ApiKeyEntity | null> {
-    return this.db.reading(ApiKeyEntity).findOneBy({ id, kind: In(MANAGED) });
+    return this.rows.first(managed().and('k.id = ?', id));
   }
 
   /** Newest first; of one principal, or of all. */
-  async list(principalId: string | undefined, { cursor, limit }: { cursor?: string; limit: number }): Promise<Page<ApiKeyEntity>> {
-    const query = this.db.reading(ApiKeyEntity).createQueryBuilder('k').where('k.kind in (:...kinds)', { kinds: MANAGED });
-    if (principalId !== undefined) query.andWhere('k.principalId = :principalId', { principalId });
-    if (cursor !== undefined) {
-      const { value, id } = decodePageKey(SORT, cursor);
-      query.andWhere('(k.createdAt < :value or (k.createdAt = :value and k.id < :id))', { value, id });
-    }
-    const rows = await query
-      .orderBy('k.createdAt', 'DESC')
-      .addOrderBy('k.id', 'DESC')
-      .limit(limit + 1)
-      .getMany();
-    return pageOf(rows, limit, SORT, ({ createdAt, id }) => ({ value: createdAt, id }));
+  list(principalId: string | undefined, { cursor, limit }: { cursor?: string; limit: number }): Promise<Page<ApiKeyEntity>> {
+    const where = principalId === undefined ? managed() : managed().and('k.principal_id = ?', principalId);
+    return this.rows.page(where, { sort: '-createdAt', cursor, limit });
   }
 
   async add(key: ApiKeyEntity): Promise<void> {
@@ -57,3 +52,5 @@ export class ApiKeysRepository {
     await this.db.writing(ApiKeyEntity).update({ id }, { lastUsedAt });
   }
 }
+
+const managed = (): Where => Where.anything.in('k.kind', MANAGED);

@@ -36,16 +36,8 @@ export class AoConnectionSources implements AoSources {
   readonly sessions = async (principal: Principal): Promise<PlacedSession[]> => {
     const found: PlacedSession[] = [];
     for (let cursor: string | undefined; ;) {
-      const query = { sort: '-createdAt', limit: PAGE, cursor } as const;
-      const places = new Map(
-        (await this.all.list(principal, query)).items.map(({ session, epoch, lastSeq }) => [session.id, { epoch, seq: lastSeq }]),
-      );
-      // A list reads rows and then where their logs stand: read again, its rows are not older than the places of before.
-      const page = await this.all.list(principal, query);
-      for (const { session } of page.items) {
-        const after = places.get(session.id);
-        if (after) found.push({ facts: factsOf(session), after });
-      }
+      const page = await this.all.list(principal, { sort: '-createdAt', limit: PAGE, cursor });
+      found.push(...page.items.map(({ session, epoch, lastSeq }) => ({ facts: factsOf(session), after: { epoch, seq: lastSeq } })));
       if (page.nextCursor === null) return newestFirst(found);
       cursor = page.nextCursor;
     }

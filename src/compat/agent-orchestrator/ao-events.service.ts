@@ -17,6 +17,8 @@ import { AoSessions } from './ao-sessions.service.js';
 
 /** Rows of the log that are read at once: a few milliseconds of work. */
 const PAGE = 500;
+/** How many rows behind the first page's worth an event may stand in the log and still be found in its place by time: a list has an end. */
+const LATE_ROWS = 10_000;
 
 /** Events as clients of agent-orchestrator send and read them. */
 @Injectable()
@@ -107,13 +109,19 @@ export class AoEvents {
     if (runtime === 'external' && status !== 'running' && begins(event)) await this.external.heard(principal, id);
   }
 
-  /** The first by time of those that can be told: their clients' clocks need not agree with the order in which they arrive. */
+  /**
+   * The first by time of those that can be told: their clients' clocks need not agree with the order in which they arrive, as long as
+   * they are not further apart than {@link LATE_ROWS}.
+   */
   private async first(session: SessionEntity, limit: number): Promise<StoredEvent[]> {
     let kept: StoredEvent[] = [];
     let bound: string | undefined;
+    let end = Number.POSITIVE_INFINITY;
     for await (const event of this.each(session)) {
+      if (event.seq > end) break;
       if ((bound !== undefined && event.occurredAt >= bound) || !toldEvent(loggedEvent(event))) continue;
       kept.push(event);
+      if (kept.length === limit) end = Math.min(end, event.seq + LATE_ROWS);
       if (kept.length < 2 * limit) continue;
       kept = sorted(kept).slice(0, limit);
       bound = kept.at(-1)?.occurredAt;

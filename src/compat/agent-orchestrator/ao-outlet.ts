@@ -1,11 +1,7 @@
 import type { WebSocket } from 'ws';
-import { CLOSE } from '../../core/websocket/close-codes.js';
-import { Outlet } from '../../realtime/hub/outlet.js';
+import { WebSocketOutlet } from '../../realtime/hub/web-socket-outlet.js';
 import type { OutFrame } from '../../realtime/out-frame.js';
 import type { RealtimeLimits } from '../../realtime/realtime-limits.js';
-
-/** How long a peer that takes nothing may take to answer the close frame that waits behind everything else. */
-const CUT_AFTER_MS = 5_000;
 
 /** A frame of theirs, or what makes it when its turn has come: it is large. */
 export type AoFrame = object | LaterFrame;
@@ -27,19 +23,18 @@ interface Queued {
  * A WebSocket whose peer knows the frames of agent-orchestrator: each frame of ours becomes those of theirs that it means, or none.
  * They go in order; a large one is made when those before it are gone, and is alone in memory.
  */
-export class AoOutlet extends Outlet {
+export class AoOutlet extends WebSocketOutlet {
   private readonly queue: Queued[] = [];
   private queuedBytes = 0;
   private isSending = false;
 
   constructor(
-    private readonly socket: WebSocket,
+    socket: WebSocket,
     limits: RealtimeLimits,
     private readonly translate: (frame: OutFrame) => readonly AoFrame[],
     private readonly onFailure: (error: unknown) => void,
   ) {
-    super(limits);
-    socket.once('close', () => this.closed());
+    super(socket, limits);
   }
 
   get buffered(): number {
@@ -51,20 +46,14 @@ export class AoOutlet extends Outlet {
     frames.forEach((frame) => this.put(frame, () => undefined));
   }
 
-  close(code: number, reason: string): void {
-    this.closed();
+  override closed(): void {
     this.queue.length = 0;
-    this.socket.close(code, reason);
-    const cut = setTimeout(() => this.socket.terminate(), CUT_AFTER_MS).unref();
-    this.socket.once('close', () => clearTimeout(cut));
+    this.queuedBytes = 0;
+    super.closed();
   }
 
   protected transmit(frame: OutFrame, taken: () => void): void {
     this.translate(frame).forEach((each) => this.put(each, taken));
-  }
-
-  protected closeSlow(): void {
-    this.close(CLOSE.slow, 'nothing was taken for too long');
   }
 
   private put(frame: AoFrame, taken: () => void): void {
@@ -84,6 +73,7 @@ export class AoOutlet extends Outlet {
       const text = JSON.stringify(frame instanceof LaterFrame ? await frame.make() : frame);
       if (this.isClosed) return;
       await new Promise<void>((resolve) => this.socket.send(text, () => resolve()));
+      if (this.isClosed) return;
       this.queuedBytes -= bytes;
       taken();
     }

@@ -6,8 +6,6 @@ import { AccessWatch } from '../../auth/access-watch.service.js';
 import { UnauthenticatedError } from '../../auth/auth.errors.js';
 import type { LiveAccess } from '../../auth/live-access.state.js';
 import type { Principal } from '../../auth/principal.types.js';
-import { CLOSE } from '../../core/websocket/close-codes.js';
-import { keepAlive } from '../../core/websocket/heartbeat.js';
 import { UpgradeDoor, type UpgradeEndpoint } from '../../core/websocket/upgrade-door.service.js';
 import { GatewayCredentials } from '../../realtime/gateway/gateway-credentials.service.js';
 import { RealtimeLimits } from '../../realtime/realtime-limits.js';
@@ -51,19 +49,9 @@ export class AoGateway implements OnModuleInit, UpgradeEndpoint {
     const live: LiveAccess = this.watch.watch(principal, {
       held: () => outlet.hold(),
       changed: () => connection.review(),
-      ended: (error) =>
-        error instanceof UnauthenticatedError
-          ? outlet.close(CLOSE.unauthenticated, 'the credentials were revoked or have expired')
-          : outlet.close(CLOSE.tryAgain, 'access could not be looked up: connect again'),
+      ended: (error) => outlet.endAccess(error),
     });
     const connection = new AoConnection(live, outlet, this.sources);
-    const { pingEveryMs, pongWithinMs } = this.limits;
-    keepAlive(socket, {
-      everyMs: pingEveryMs,
-      pongWithinMs,
-      isExcused: () => socket.isPaused || outlet.isQueued,
-      onDead: () => outlet.close(CLOSE.slow, 'no pong in time'),
-    });
     connection.start();
   }
 }

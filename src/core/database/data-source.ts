@@ -7,6 +7,7 @@ import { storageErrorOf } from '../errors/storage.errors.js';
 import { SnakeCase } from './columns.js';
 import type { Dialect } from './dialect.js';
 import { durabilityCheck, WeakDurabilityError } from './durability.js';
+import type { WalSync } from './wal-sync.js';
 
 export interface Schema {
   readonly entities: (dialect: Dialect) => (EntitySchema | (new () => object))[];
@@ -20,12 +21,18 @@ export class DatabaseUnreachableError extends Error {
 
 export const dialectOf = (config: DatabaseConfig): Dialect => config.kind;
 
-/** `onWeak` hears of a setting of PostgreSQL that is weak and allowed to be. */
+export interface SourceOptions {
+  readonly access?: 'write' | 'read';
+  /** Hears of a setting of PostgreSQL that is weak and allowed to be. */
+  readonly onWeak?: (name: string, value: string) => void;
+  /** SQLite: NORMAL only where a {@link WalSync} follows each commit. */
+  readonly synchronous?: 'FULL' | 'NORMAL';
+}
+
 export function dataSourceOptions(
   config: DatabaseConfig,
   schema: Schema,
-  access: 'write' | 'read' = 'write',
-  onWeak: (name: string, value: string) => void = () => undefined,
+  { access = 'write', onWeak = () => undefined, synchronous = 'FULL' }: SourceOptions = {},
 ): DataSourceOptions {
   const common = {
     name: 'muster',
@@ -58,9 +65,8 @@ export function dataSourceOptions(
     readonly: access === 'read',
     timeout: 5_000,
     enableWAL: access === 'write',
-    // better-sqlite3 is compiled with synchronous=NORMAL in WAL mode, which may lose the last commits with the power.
     prepareDatabase: (db: { pragma(text: string): unknown }) => {
-      db.pragma('synchronous = FULL');
+      db.pragma(`synchronous = ${synchronous}`);
       // A write-ahead log that once grew (a long read held it) becomes a small file again: 64 MiB.
       db.pragma('journal_size_limit = 67108864');
     },
@@ -77,13 +83,18 @@ function verifying<C>(check: (connection: C) => Promise<void>) {
 const RETRY_MS = 500;
 
 /** Connects, and tries again while the database is not there, for `connectTimeoutMs`. @throws DatabaseUnreachableError */
-export async function connect(config: DatabaseConfig, options: DataSourceOptions, onRetry: (reason: string) => void): Promise<DataSource> {
+export async function connect(
+  config: DatabaseConfig,
+  options: DataSourceOptions,
+  onRetry: (reason: string) => void,
+  sync?: WalSync,
+): Promise<DataSource> {
   if (config.kind === 'sqlite') makeDirectory(dirname(config.file));
   const attempts = Math.max(1, Math.ceil(config.connectTimeoutMs / RETRY_MS));
   for (let attempt = 1; ; attempt++) {
     try {
       const source = new DataSource(options);
-      translateErrors(source);
+      attendQueries(source, sync);
       return await source.initialize();
     } catch (error) {
       const weak = weaknessOf(error);
@@ -103,8 +114,8 @@ export async function connect(config: DatabaseConfig, options: DataSourceOptions
   }
 }
 
-/** Whatever runs a statement hears of failures around the database in our words. */
-function translateErrors({ driver }: DataSource): void {
+/** Whatever runs a statement hears of failures around the database in our words, and where there is a `sync`, reads only what is on the disk. */
+function attendQueries({ driver }: DataSource, sync: WalSync | undefined): void {
   const create = driver.createQueryRunner.bind(driver);
   const known = new WeakSet<QueryRunner>();
   driver.createQueryRunner = (mode) => {
@@ -116,7 +127,9 @@ function translateErrors({ driver }: DataSource): void {
     runner.query = new Proxy(runner.query, {
       apply: async (query, self: unknown, parameters: Parameters<QueryRunner['query']>): Promise<unknown> => {
         try {
-          return await Reflect.apply(query, self, parameters);
+          const result: unknown = await Reflect.apply(query, self, parameters);
+          await sync?.pending;
+          return result;
         } catch (error) {
           throw storageErrorOf(error) ?? error;
         }

@@ -11,6 +11,14 @@ import { StorageState } from './storage-state.js';
 import { Turns } from './turns.js';
 import { Work } from './work.js';
 
+/** A unit whose transaction is committed. */
+interface Committed<T> {
+  readonly result: T;
+  /** Resolves when it is on the disk. */
+  readonly durable: () => Promise<void>;
+  readonly announce: () => void;
+}
+
 /**
  * The only way to write. What runs inside is one transaction; a run inside a run joins it, so that a failure of the inner one
  * undoes the outer one too. Domain events are stored as the last statement before the commit and published after it.
@@ -112,16 +120,20 @@ export class UnitOfWork {
   /** Announces after the turn is given back: a listener that writes would wait for itself. */
   private async runAndAnnounce<T>(body: (work: Work) => Promise<T>): Promise<T> {
     const runAlone = () => this.runAlone(body);
-    const { result, announce } = await (this.db.dialect === 'sqlite' ? this.turns.take(runAlone) : runAlone());
+    const { result, announce, durable } = await (this.db.dialect === 'sqlite' ? this.turns.take(runAlone) : runAlone());
+    await durable();
     announce();
     return result;
   }
 
-  private async runAlone<T>(body: (work: Work) => Promise<T>): Promise<{ result: T; announce: () => void }> {
+  private async runAlone<T>(body: (work: Work) => Promise<T>): Promise<Committed<T>> {
+    this.db.sync?.assertUsable();
     const runner = this.db.writer.createQueryRunner();
-    const work = new Work(this.db.dialect, runner);
+    const work = new Work(this.db.dialect, runner, this.db.statements?.writer);
     let hasBegun = false;
     try {
+      // SQLite has one connection: where the unit before could not be rolled back, this one would be part of it, and its commit none.
+      if (runner.isTransactionActive) await this.rollBack(runner);
       await runner.startTransaction();
       hasBegun = true;
       const result = await this.db.current.run(work, () => body(work));
@@ -129,16 +141,18 @@ export class UnitOfWork {
       work.isOpen = false;
       await runner.commitTransaction();
       this.committed += 1;
-      this.storage.succeeded();
+      // Others may take their turn while the disk works; who hears of this commit hears of it in the order of the commits.
+      const synced = this.db.sync?.committed();
       const announce = () =>
         outside(this.db, () => {
           work.committed.forEach((effect) => this.guard(effect));
           events.forEach((event) => this.guard(() => this.bus.publish(event)));
         });
-      return { result, announce };
+      return { result, announce, durable: () => this.durable(synced) };
     } catch (error) {
       work.isOpen = false;
-      if (hasBegun && runner.isTransactionActive) await this.rollBack(runner);
+      if (hasBegun && runner.isTransactionActive)
+        await this.rollBack(runner).catch((err: unknown) => this.logger.warn({ msg: 'rollback failed', err }));
       // TypeORM gives a connection back when it is lost, and then says only that it was given back.
       const isLost = hasBegun && runner.isReleased && this.db.dialect === 'postgres';
       const storageError = storageErrorOf(error) ?? (isLost ? new DatabaseUnavailableError('the connection was lost', error) : undefined);
@@ -149,15 +163,32 @@ export class UnitOfWork {
     }
   }
 
+  private async durable(synced: Promise<void> | undefined): Promise<void> {
+    try {
+      await synced;
+      this.storage.succeeded();
+    } catch (error) {
+      const storageError = storageErrorOf(error);
+      if (storageError) this.storage.failed(storageError);
+      throw error;
+    }
+  }
+
+  /** @throws DatabaseUnavailableError where the transaction is still open */
   private async rollBack(runner: QueryRunner): Promise<void> {
     try {
       await runner.rollbackTransaction();
     } catch (error) {
-      if (this.db.dialect === 'postgres') return this.logger.warn({ msg: 'rollback failed', err: error });
+      const failure = new DatabaseUnavailableError('a transaction could not be ended', error);
+      if (this.db.dialect === 'postgres') throw failure;
       // Where its disk fails, SQLite may have rolled back by itself (https://sqlite.org/lang_transaction.html). TypeORM would go on to
-      // count a transaction that is not there, and the next commit would be none: it gets one to end.
-      await runner.query('begin');
-      await runner.rollbackTransaction();
+      // count a transaction that is not there, and the next commit would be none: it gets one to end. There is none in an open one.
+      try {
+        await runner.query('begin');
+        await runner.rollbackTransaction();
+      } catch {
+        throw failure;
+      }
     }
   }
 

@@ -59,10 +59,14 @@ const SYSTEM_UNAVAILABLE = /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDO
 const LOST =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Driver not Connected)/;
 
+/** better-sqlite3 makes its errors in the realm that loaded it first, whose `Error` may not be ours. */
+const isError = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error || (typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'code' in thrown);
+
 /** What a failure of the database's surroundings is to a caller; undefined for every other error. */
 export function storageErrorOf(thrown: unknown): StorageError | undefined {
   if (thrown instanceof StorageError) return thrown;
-  if (!(thrown instanceof Error) || thrown instanceof DomainError) return undefined;
+  if (!isError(thrown) || thrown instanceof DomainError) return undefined;
   const first: unknown = thrown instanceof AggregateError ? thrown.errors[0] : undefined;
   if (first !== undefined) return storageErrorOf(first);
   const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';

@@ -1,4 +1,5 @@
-import { DomainError, type InputIssue } from '../errors/domain.error.js';
+import { DomainError } from '../errors/domain.error.js';
+import type { Problem } from '../errors/problem.js';
 
 /** The key was used for something else. */
 export class IdempotencyKeyReusedError extends DomainError {
@@ -21,15 +22,7 @@ export class IdempotencyInProgressError extends DomainError {
 }
 
 /** A refusal as it stands in its problem details. */
-export interface Refusal {
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
-  readonly remedy?: string;
-  readonly issues?: InputIssue[];
-  readonly context?: Record<string, unknown>;
-  readonly requestId?: string;
-}
+export type Refusal = Omit<Problem, 'type' | 'title'>;
 
 /** The refusal that the first request with the key got, once more. */
 export class ReplayedRefusalError extends DomainError {

@@ -50,11 +50,24 @@ export function isAlive({ pid, startedAt }: ProcessIdentity): boolean {
 export const isRunning = ({ state }: ProcessStat): boolean => state !== 'Z' && state !== 'X';
 
 /** Whether a process was started with `name=value`; false where its environment may not be read. */
-export function hasEnvironment(pid: number, name: string, value: string): boolean {
+export const hasEnvironment = (pid: number, name: string, value: string): boolean => environmentOf(pid).includes(`${name}=${value}`);
+
+/** What a process was started with under this name; undefined where it was not, or its environment may not be read. */
+export const environmentValue = (pid: number, name: string): string | undefined =>
+  environmentOf(pid)
+    .find((each) => each.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+
+/** Program and arguments of a process, for people; empty where they may not be read. */
+export const commandLine = (pid: number): string => listIn(`/proc/${pid}/cmdline`).join(' ').trim();
+
+const environmentOf = (pid: number): string[] => listIn(`/proc/${pid}/environ`);
+
+function listIn(file: string): string[] {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${name}=${value}`);
+    return readFileSync(file, 'utf8').split('\0');
   } catch (error) {
-    if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return false;
+    if (isGone(error) || isErrno(error, 'EACCES', 'EPERM')) return [];
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../../test/support/eventually.js';
 import { hasEnvironment, isAlive, listProcesses, readStat } from './proc-stat.js';
 import { endGroup, endWatched, GroupWatch } from './process-group.js';
 import { type ProcessGroup, spawnGroup } from './spawn-group.js';
@@ -20,7 +20,7 @@ describe('a process group', () => {
   /** The pid that a script wrote to a file, once it is there. */
   const pidIn = async (name: string): Promise<number> => {
     const file = join(cwd, name);
-    while (!existsSync(file) || !readFileSync(file, 'utf8').endsWith('\n')) await sleep(5);
+    await eventually(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'));
     return Number(readFileSync(file, 'utf8'));
   };
   const runs = (pid: number) => listProcesses().some((each) => each.pid === pid && each.state !== 'Z');
@@ -35,7 +35,7 @@ describe('a process group', () => {
 
   it('leads a group and a session of its own, and its stat is read', async () => {
     const group = await sh('cp "$(command -v sleep)" "a ) Z (b"; exec "./a ) Z (b" 600');
-    while (!readFileSync(`/proc/${group.pid}/stat`, 'utf8').includes('(a ) Z (b)')) await sleep(5);
+    await eventually(() => readFileSync(`/proc/${group.pid}/stat`, 'utf8').includes('(a ) Z (b)'));
     expect(readStat(group.pid)).toMatchObject({
       pid: group.pid,
       group: group.pid,

@@ -17,6 +17,12 @@ interface Statement {
   readonly parameters: readonly unknown[];
 }
 
+/** One statement, and the parameters of each time that it runs. */
+interface Repeated {
+  readonly sql: string;
+  readonly rows: readonly (readonly unknown[])[];
+}
+
 type Value = string | number | boolean | null;
 
 export const HEAD = 'session_id, epoch, last_seq, earliest_seq, message_count, ended';
@@ -89,7 +95,7 @@ export function insertEvents(dialect: Dialect, growths: readonly Growth[], recor
   return statements;
 }
 
-export function advanceHeads(dialect: Dialect, growths: readonly Growth[]): Statement[] {
+export function advanceHeads(dialect: Dialect, growths: readonly Growth[]): Repeated {
   const rows = growths.map(({ head, fresh, ended }): Value[] => [
     head.sessionId,
     head.lastSeq + fresh.length,
@@ -97,16 +103,14 @@ export function advanceHeads(dialect: Dialect, growths: readonly Growth[]): Stat
     ended,
   ]);
   if (dialect === 'postgres')
-    return [
-      {
-        sql: 'update session_heads as h set last_seq = v.last_seq, message_count = v.message_count, ended = v.ended from unnest(?::varchar[], ?::int[], ?::int[], ?::boolean[]) as v(session_id, last_seq, message_count, ended) where h.session_id = v.session_id',
-        parameters: columnsOf(rows, 4),
-      },
-    ];
-  return rows.map(([sessionId, lastSeq, messageCount, ended]) => ({
+    return {
+      sql: 'update session_heads as h set last_seq = v.last_seq, message_count = v.message_count, ended = v.ended from unnest(?::varchar[], ?::int[], ?::int[], ?::boolean[]) as v(session_id, last_seq, message_count, ended) where h.session_id = v.session_id',
+      rows: [columnsOf(rows, 4)],
+    };
+  return {
     sql: 'update session_heads set last_seq = ?, message_count = ?, ended = ? where session_id = ?',
-    parameters: [lastSeq, messageCount, Number(ended), sessionId],
-  }));
+    rows: rows.map(([sessionId, lastSeq, messageCount, ended]) => [lastSeq, messageCount, ended, sessionId]),
+  };
 }
 
 const inserts = new Map<number, string>();

@@ -108,8 +108,9 @@ export class EventLogStore {
 
   /** Stores new events and moves the heads behind them. */
   async grow(work: Work, growths: readonly Growth[], recordedAt: string): Promise<void> {
-    for (const { sql, parameters } of [...insertEvents(work.dialect, growths, recordedAt), ...advanceHeads(work.dialect, growths)])
-      await work.query(sql, parameters);
+    for (const { sql, parameters } of insertEvents(work.dialect, growths, recordedAt)) await work.query(sql, parameters);
+    const { sql, rows } = advanceHeads(work.dialect, growths);
+    await work.each(sql, rows);
   }
 
   async read(
@@ -133,7 +134,7 @@ export class EventLogStore {
   }
 
   async readTexts(sessionId: string, after: number, limit: number): Promise<EventText[]> {
-    return (await this.window.read(sessionId, after, after + limit)).map(textOf);
+    return (await this.db.durably(await this.window.read(sessionId, after, after + limit))).map(textOf);
   }
 
   async remove(work: Work, sessionId: string): Promise<void> {

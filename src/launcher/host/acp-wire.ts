@@ -11,8 +11,8 @@ export type RawMessage = Readonly<Record<string, unknown>>;
 
 /** Sees what passes, in the order in which it passes. */
 export interface WireObserver {
-  /** A message of the agent, of so many bytes; true takes it out, so that the SDK never sees it. */
-  received(message: RawMessage, bytes: number): boolean;
+  /** A message of the agent; true takes it out, so that the SDK never sees it. */
+  received(message: RawMessage): boolean;
   /** A message that will be written. */
   sending(message: RawMessage): void;
   /** The operating system has all of that message. */
@@ -54,7 +54,7 @@ function messageOf(line: Line, observer: WireObserver): AnyMessage | null {
     observer.noise(line);
     return null;
   }
-  return observer.received(value, line.bytes) ? null : value;
+  return observer.received(value) ? null : value;
 }
 
 function writableOf(stdin: Writable, observer: WireObserver): WritableStream<AnyMessage> {

@@ -8,12 +8,20 @@ export interface HostExit extends Exit {
   readonly stderr: string;
   /** Pids of its processes that even SIGKILL did not end. */
   readonly survivors: readonly number[];
+  /** It had closed its output and lived on: the signal was ours. */
+  readonly hasHungUp?: boolean;
+  /** Nobody saw its end: the process that spoke with it was gone before. Code and signal are null then. */
+  readonly isUnseen?: boolean;
 }
 
 /** How the agent answered a prompt. */
-export type PromptAnswer =
+export type PromptAnswer = (
   | { readonly stopReason: string; readonly usage?: unknown }
-  | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } };
+  | { readonly error: { readonly code: number; readonly message: string; readonly data?: unknown } }
+) & {
+  /** It had been asked to end the prompt before it answered. */
+  readonly isCancelled?: boolean;
+};
 
 /** What happened at the agent, in the order in which it happened there. */
 export type HostEvent =
@@ -31,7 +39,8 @@ export type HostEvent =
 /** One entry of a host's spool: `n` = 1, 2, 3 … without gaps. */
 export type SpoolRecord = HostEvent & { readonly n: number };
 
-export type SpoolConsumer = (records: readonly SpoolRecord[]) => Promise<void>;
+/** Takes records; gives back the first number that it may ever ask for again. */
+export type SpoolConsumer = (records: readonly SpoolRecord[]) => Promise<number>;
 
 /** What the agent says it can do. */
 export interface AgentDescription {
@@ -57,35 +66,47 @@ export interface ConversationRequest {
 }
 
 /**
- * One agent process and the Agent Client Protocol spoken with it. It knows of no session, no database and no framework, so that it can
- * live in another process: commands go in, a numbered spool of records comes out.
- * Every request rejects with {@link AgentRequestError} where the agent refuses, and with {@link AgentGoneError} where it is gone.
+ * What can be asked of an agent: the Agent Client Protocol with what it needs around it. Every request rejects with
+ * {@link AgentRequestError} where the agent refuses, and with {@link AgentGoneError} where it is gone.
  */
-export interface AgentHost {
-  /** Together with `n` it names a record for all times. */
-  readonly id: string;
-  readonly process: ProcessIdentity;
-  /**
-   * Begins to deliver the spool, from its first record. The next batch comes when the promise of the last is fulfilled; a batch whose
-   * promise is rejected comes again, after a pause. The agent is not read on while too much waits.
-   */
-  attach(consumer: SpoolConsumer): void;
+export interface AgentCommands {
   initialize(): Promise<AgentDescription>;
   newConversation(request: ConversationRequest): Promise<OpenedConversation>;
   /** Goes on with an earlier conversation, natively or by loading it; what is replayed then is not spooled. */
   resumeConversation(sessionId: string, how: 'resume' | 'load', request: ConversationRequest): Promise<OpenedConversation>;
   setMode(modeId: string): Promise<void>;
   setConfigOption(configId: string, value: string): Promise<void>;
-  /** Resolves when the agent's input has taken the prompt; the answer comes through the spool. */
+  /** Resolves when the agent's input has taken the prompt; the answer comes through the spool. A turn that was prompted before is not again. */
   prompt(turn: number, content: readonly PromptBlock[]): Promise<void>;
   /** Asks the prompt under way to end, and answers its open permission requests with `cancelled`. */
   cancel(): Promise<void>;
   /** Answers a permission request; null cancels it. Does nothing where it is answered already. */
   decide(requestId: string, optionId: string | null): void;
+}
+
+/**
+ * One agent process and the protocol spoken with it. It knows of no session, no database and no framework: commands go in, a numbered
+ * spool of records comes out. It goes on where this server ends.
+ */
+export interface AgentHost extends AgentCommands {
+  /** Together with `n` it names a record for all times. */
+  readonly id: string;
+  readonly process: ProcessIdentity;
+  /** The last turn that was prompted; 0 where none was. */
+  readonly lastTurn: number;
+  /** The agent had ended before this server came to its host. */
+  readonly wasGone: boolean;
+  /**
+   * Begins to deliver the spool. The next batch comes when the promise of the last is fulfilled; a batch whose promise is rejected comes
+   * again, after a pause. The agent is not read on while too much waits.
+   */
+  attach(consumer: SpoolConsumer): void;
   /** Ends the whole process group, and resolves when that is verified and the spool was taken. */
   stop(): Promise<HostExit>;
   /** As {@link stop}, however the end came about. */
   readonly exited: Promise<HostExit>;
+  /** Leaves the agent to itself: nothing more is taken of it. Resolves when what was being taken is. */
+  leave(): Promise<void>;
 }
 
 /** The agent answered a request with an error of JSON-RPC. */

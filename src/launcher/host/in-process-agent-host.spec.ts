@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { listProcesses } from '../../core/process/proc-stat.js';
 import { spawnGroup } from '../../core/process/spawn-group.js';
+import { eventually } from '../../../test/support/eventually.js';
 import type { SpoolRecord } from './agent-host.types.js';
 import { InProcessAgentHost } from './in-process-agent-host.js';
+import { Spool } from './spool.js';
+import { SpoolFiles } from './spool-files.js';
 
 /** What all scripted agents share: `on(method, handler)`, answers, updates. What they say goes out line by line, without the SDK. */
 const PRELUDE = `
@@ -33,11 +35,24 @@ describe('an agent host', () => {
       cwd,
       env: { PATH: process.env.PATH ?? '' },
     });
-    const host = new InProcessAgentHost(group, { id: 'host', stopGraceMs, debug: () => undefined });
+    const spool = newSpool();
+    const host = new InProcessAgentHost(group, { spool, stopGraceMs, debug: () => undefined });
     hosts.push(host);
+    return { host, records: recordsOf(spool), group };
+  };
+  const newSpool = () => {
+    const directory = join(cwd, `spool-${hosts.length}`);
+    mkdirSync(directory);
+    return new Spool(new SpoolFiles(directory), () => undefined);
+  };
+  /** All of a spool, as it comes. */
+  const recordsOf = (spool: Spool) => {
     const records: SpoolRecord[] = [];
-    host.attach(async (batch) => void records.push(...batch));
-    return { host, records, group };
+    spool.read(0, (batch) => {
+      records.push(...batch.records.map((each) => JSON.parse(each)));
+      setImmediate(() => spool.acknowledge(batch.last, batch.last + 1));
+    });
+    return records;
   };
   const begun = async (script: string, stopGraceMs?: number) => {
     const started = await start(script, stopGraceMs);
@@ -45,9 +60,7 @@ describe('an agent host', () => {
     await started.host.newConversation({ cwd, mcpServers: [] });
     return started;
   };
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await sleep(5);
-  };
+  const until = (condition: () => boolean) => eventually(condition);
   const kinds = (records: readonly SpoolRecord[]) => records.map(({ kind }) => kind);
   const texts = (records: readonly SpoolRecord[]) =>
     records.flatMap((record) => (record.kind === 'update' ? [(record.update as any).content.text] : []));
@@ -139,7 +152,7 @@ describe('an agent host', () => {
     );
     await host.prompt(1, prompt);
     expect(await host.exited).toEqual({ code: 9, signal: null, stderr: 'dying', survivors: [] });
-    expect(kinds(records).at(-1)).toBe('exit');
+    await until(() => kinds(records).at(-1) === 'exit');
     expect(texts(records)).toEqual(['last']);
     await expect(host.setMode('x')).rejects.toMatchObject({ name: 'AgentGoneError' });
     await expect(host.prompt(2, prompt)).rejects.toMatchObject({ name: 'AgentGoneError' });
@@ -181,10 +194,10 @@ describe('an agent host', () => {
     expect(listProcesses().some((each) => each.pid === pid && each.state !== 'Z')).toBe(false);
   });
 
-  it('does not read an agent on while nobody takes what it said, and delivers again what was refused', async () => {
+  it('does not read an agent on while nobody takes what it said, and loses nothing of it', async () => {
     writeFileSync(
       join(cwd, 'agent.cjs'),
-      `${PRELUDE} on('session/prompt', (m) => { for (let i = 0; i < 20000; i++) update(String(i)); say({ id: m.id, result: { stopReason: 'end_turn' } }); });`,
+      `${PRELUDE} on('session/prompt', (m) => { for (let i = 0; i < 80; i++) update(i + 'x'.repeat(1024 * 1024)); say({ id: m.id, result: { stopReason: 'end_turn' } }); });`,
     );
     const group = await spawnGroup({
       program: process.execPath,
@@ -192,22 +205,31 @@ describe('an agent host', () => {
       cwd,
       env: { PATH: process.env.PATH ?? '' },
     });
-    const host = new InProcessAgentHost(group, { id: 'host', stopGraceMs: 1_000, debug: () => undefined });
+    const spool = newSpool();
+    const host = new InProcessAgentHost(group, { spool, stopGraceMs: 1_000, debug: () => undefined });
     hosts.push(host);
-    let most = 0;
-    let refusals = 2;
-    const seen: number[] = [];
-    host.attach(async (records) => {
-      most = Math.max(most, records.length);
-      if (refusals-- > 0) throw new Error('not now');
-      await sleep(1);
-      seen.push(...records.map(({ n }) => n));
-    });
     await host.initialize();
     await host.newConversation({ cwd, mcpServers: [] });
     await host.prompt(1, prompt);
-    await until(() => seen.length === 20_002);
-    expect(seen).toEqual(seen.map((_, index) => index + 1));
-    expect(most).toBeLessThanOrEqual(500);
+    await until(() => spool.isFull);
+    expect(spool.last).toBeLessThan(70);
+    const records = recordsOf(spool);
+    await until(() => kinds(records).includes('prompt-finished'));
+    expect(records.map(({ n }) => n)).toEqual(records.map((_, index) => index + 1));
+    expect(texts(records).map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 80 }, (_, index) => index));
+  });
+
+  it('sends the prompt of a turn once, however often it is asked to', async () => {
+    const { host, records } = await begun(
+      `on('session/prompt', (m) => { update('taken'); setTimeout(() => say({ id: m.id, result: { stopReason: 'end_turn' } }), 20); });`,
+    );
+    await Promise.all([host.prompt(3, prompt), host.prompt(3, prompt)]);
+    await until(() => kinds(records).includes('prompt-finished'));
+    await host.prompt(3, prompt);
+    await host.prompt(2, prompt);
+    await host.prompt(4, prompt);
+    await until(() => kinds(records).filter((kind) => kind === 'prompt-finished').length === 2);
+    expect(texts(records)).toEqual(['taken', 'taken']);
+    expect(host.lastTurn).toBe(4);
   });
 });

@@ -14,18 +14,17 @@ import type { ProcessGroup } from '../../core/process/spawn-group.js';
 import { answerOf, descriptionOf, textOrNull } from './acp-answers.js';
 import { acpStream, isRecord, type RawMessage, type WireObserver } from './acp-wire.js';
 import {
+  type AgentCommands,
   type AgentDescription,
   AgentGoneError,
-  type AgentHost,
   AgentRequestError,
   type ConversationRequest,
   type HostExit,
   type OpenedConversation,
   type PromptBlock,
-  type SpoolConsumer,
 } from './agent-host.types.js';
 import { AgentProcesses, type EndingOptions } from './agent-processes.js';
-import { Spool } from './spool.js';
+import type { Spool } from './spool.js';
 import { readStderr } from './stderr-reader.js';
 
 /** How long what a dead agent wrote last may take to arrive; children of it may hold the pipe open for ever. */
@@ -34,7 +33,7 @@ const LAST_WORDS_MS = 500;
 const QUIET_MS = 500;
 
 export interface HostOptions extends EndingOptions {
-  readonly id: string;
+  readonly spool: Spool;
   /** For those who look for a fault in an agent; nothing here needs a person. */
   readonly debug: (facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -43,26 +42,27 @@ export interface HostOptions extends EndingOptions {
 interface OpenPrompt {
   readonly turn: number;
   requestId: unknown;
+  isCancelled: boolean;
+  readonly writing: Promise<void>;
   readonly written: () => void;
   readonly answered: Promise<void>;
   readonly answer: () => void;
 }
 
-/** The {@link AgentHost} in this process, over the standard streams of a child. */
-export class InProcessAgentHost implements AgentHost, WireObserver {
-  readonly id: string;
+/** An agent that is a child of this process, over its standard streams. What happens goes into the spool. */
+export class InProcessAgentHost implements AgentCommands, WireObserver {
   readonly process: { readonly pid: number; readonly startedAt: number };
+  /** Resolves when the whole group is gone, and all that was said before is in the spool. */
   readonly exited: Promise<HostExit>;
   private readonly spool: Spool;
   private readonly tail = new LineTail();
   private readonly connection: ClientConnection;
   /** Ids of our requests that are not answered yet. */
   private readonly asked = new Set<unknown>();
-  /** Bytes of permission requests that the SDK has not handed on yet. */
-  private readonly asking = new Map<string, number>();
   private readonly permissions = new Map<string, (response: RequestPermissionResponse) => void>();
   private sessionId: string | undefined;
   private prompting: OpenPrompt | undefined;
+  private turn = 0;
   /** Id of the request whose answer ends a replay; `true` until it is sent. */
   private replay: { requestId?: unknown } | undefined;
   private quiet: NodeJS.Timeout | undefined;
@@ -73,17 +73,15 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     private readonly group: ProcessGroup,
     private readonly options: HostOptions,
   ) {
-    this.id = options.id;
     this.process = { pid: group.pid, startedAt: group.startedAt };
     this.processes = new AgentProcesses(group, options);
-    this.spool = new Spool((error) => options.debug({ msg: 'the spool was not taken', err: error }));
+    this.spool = options.spool;
     const stderr = readStderr(group.stderr, this.tail, (text) => this.spool.push({ kind: 'output', stream: 'stderr', text }));
     // The SDK asks its handlers one after the other, an await each: the one that must keep its place comes first.
     this.connection = client({ name: 'muster' })
       .onRequest(methods.client.session.requestPermission, ({ params, requestId }) => {
         const key = JSON.stringify(requestId);
-        this.spool.push({ kind: 'permission', requestId: key, request: params }, this.asking.get(key));
-        this.asking.delete(key);
+        this.spool.push({ kind: 'permission', requestId: key, request: params });
         return new Promise<RequestPermissionResponse>((resolve) => this.permissions.set(key, resolve));
       })
       .onRequest('*', ({ method }) => {
@@ -95,8 +93,8 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     this.exited = this.watch(stderr);
   }
 
-  attach(consumer: SpoolConsumer): void {
-    this.spool.attach(consumer);
+  get lastTurn(): number {
+    return this.turn;
   }
 
   async initialize(): Promise<AgentDescription> {
@@ -139,11 +137,21 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   async prompt(turn: number, content: readonly PromptBlock[]): Promise<void> {
+    if (turn <= this.turn) return this.prompting?.turn === turn ? this.prompting.writing : undefined;
     if (this.connection.signal.aborted) throw new AgentGoneError('the agent is gone');
     if (this.prompting) throw new Error('a prompt is under way already');
     const written = deferred();
     const answered = deferred();
-    this.prompting = { turn, requestId: undefined, written: written.resolve, answered: answered.promise, answer: answered.resolve };
+    this.turn = turn;
+    this.prompting = {
+      turn,
+      requestId: undefined,
+      isCancelled: false,
+      writing: written.promise,
+      written: written.resolve,
+      answered: answered.promise,
+      answer: answered.resolve,
+    };
     clearTimeout(this.quiet);
     this.processes.watch();
     this.spool.push({ kind: 'prompt-started', turn, text: content.map(({ text }) => (typeof text === 'string' ? text : '')).join('') });
@@ -156,6 +164,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   async cancel(): Promise<void> {
     for (const requestId of this.permissions.keys()) this.decide(requestId, null);
     if (!this.prompting || this.connection.signal.aborted) return;
+    this.prompting.isCancelled = true;
     await this.connection.agent.notify(methods.agent.session.cancel, { sessionId: this.sessionId ?? '' }).catch((error: unknown) => {
       this.options.debug({ msg: 'a cancellation could not be sent', err: error });
     });
@@ -167,6 +176,7 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     answer?.({ outcome: optionId === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId } });
   }
 
+  /** Ends the whole process group, verified. */
   async stop(): Promise<HostExit> {
     this.parting ??= this.processes.part(() => this.comeToRest());
     await this.parting;
@@ -181,12 +191,11 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     await prompting.answered;
   }
 
-  received(message: RawMessage, bytes: number): boolean {
+  received(message: RawMessage): boolean {
     if (message['method'] === methods.client.session.update && !('id' in message)) {
-      this.updated(message['params'], bytes);
+      this.updated(message['params']);
       return true;
     }
-    if (message['method'] === methods.client.session.requestPermission) this.asking.set(JSON.stringify(message['id']), bytes);
     if ('method' in message) return false;
     if (!this.asked.delete(message['id'])) {
       this.options.debug({ msg: 'an answer of the agent to no question', id: message['id'] });
@@ -209,28 +218,28 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
   }
 
   noise(line: Line): void {
-    this.spool.push({ kind: 'output', stream: 'stdout', text: shown(line) }, line.bytes);
+    this.spool.push({ kind: 'output', stream: 'stdout', text: shown(line) });
   }
 
   room(): Promise<void> {
     return this.spool.room();
   }
 
-  private updated(params: unknown, bytes: number): void {
+  private updated(params: unknown): void {
     const { sessionId, update } = isRecord(params) ? params : {};
     if (this.replay) return;
     if (this.sessionId !== undefined && sessionId !== this.sessionId)
       return this.options.debug({ msg: 'an update of another conversation', sessionId });
-    this.spool.push({ kind: 'update', update }, bytes);
+    this.spool.push({ kind: 'update', update });
     clearTimeout(this.quiet);
     if (!this.prompting) this.quiet = setTimeout(() => this.spool.push({ kind: 'quiet' }), QUIET_MS).unref();
   }
 
-  private finished({ turn, answer }: OpenPrompt, message: RawMessage): void {
+  private finished({ turn, answer, isCancelled }: OpenPrompt, message: RawMessage): void {
     this.prompting = undefined;
     this.processes.unwatch();
     for (const requestId of this.permissions.keys()) this.decide(requestId, null);
-    this.spool.push({ kind: 'prompt-finished', turn, answer: answerOf(message) });
+    this.spool.push({ kind: 'prompt-finished', turn, answer: { ...answerOf(message), ...(isCancelled ? { isCancelled } : {}) } });
     answer();
   }
 
@@ -265,15 +274,14 @@ export class InProcessAgentHost implements AgentHost, WireObserver {
     const ended: HostExit = { ...exit, stderr: this.tail.text, survivors, ...(hasHungUp ? { hasHungUp } : {}) };
     this.prompting = undefined;
     this.spool.push({ kind: 'exit', ...ended });
-    await this.spool.taken();
     return ended;
   }
 
-  /** Until the output ends, or nothing comes and nothing waits to be taken for a while: then somebody else holds it open. */
+  /** Until the output ends, or nothing comes for a while although it is read: then somebody else holds it open. */
   private async hearOut(read: Promise<unknown>): Promise<void> {
     const over = read.then(() => true);
-    for (let before = -1; before !== this.spool.progress || this.spool.isWaiting;) {
-      before = this.spool.progress;
+    for (let before = -1; before !== this.spool.last || this.spool.isFull;) {
+      before = this.spool.last;
       if (await Promise.race([over, sleep(LAST_WORDS_MS, false)])) return;
     }
   }

@@ -1,92 +1,146 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostEvent, SpoolConsumer, SpoolRecord } from './agent-host.types.js';
+import type { HostEvent } from './agent-host.types.js';
+import type { SpoolFiles } from './spool-files.js';
 
 /** Records one batch has at most, and bytes of them; one always fits. */
 const BATCH = 500;
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** As many records may wait, and bytes of them, before the agent is no longer read. */
-const MAX_WAITING = 2_000;
-const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-const PAUSES_MS = [50, 250, 1_000, 5_000] as const;
+/** As many records may wait, and bytes of them, before the agent is no longer read: hours of an agent at work, and a bounded part of the disk. */
+const MAX_WAITING = 100_000;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** How often a disk that took no record is tried again. */
+const RETRY_MS = 500;
 
-/** Numbers what happens and hands it on, one batch after the other, until each was taken. */
+/** Records for a reader, as JSON texts in order. */
+export interface SpoolBatch {
+  readonly last: number;
+  readonly records: readonly string[];
+}
+
+interface Reader {
+  readonly send: (batch: SpoolBatch) => void;
+  /** What was sent last. */
+  sent: number;
+}
+
+/** Numbers what happens, keeps it on disk, and hands it to a reader, one batch after the other, until each was taken. Readers come and go. */
 export class Spool {
-  private readonly waiting: { readonly record: SpoolRecord; readonly bytes: number }[] = [];
-  private bytes = 0;
-  private readonly roomWanted: (() => void)[] = [];
-  private last = 0;
-  private consumer: SpoolConsumer | undefined;
-  private delivering: Promise<void> | undefined;
+  private reader: Reader | undefined;
+  private numbered = 0;
+  private acknowledged = 0;
+  /** What the disk did not take yet. */
+  private readonly unwritten: string[] = [];
+  private retry: NodeJS.Timeout | undefined;
+  private isDue = false;
+  private readonly waiters = new Set<() => void>();
 
-  constructor(private readonly onTrouble: (error: unknown) => void) {}
+  constructor(
+    private readonly files: SpoolFiles,
+    private readonly onTrouble: (error: unknown) => void,
+  ) {}
 
-  /** `bytes`: about how much it takes; absent for what is small. */
-  push(event: HostEvent, bytes = 0): void {
-    this.last += 1;
-    this.waiting.push({ record: { ...event, n: this.last }, bytes });
-    this.bytes += bytes;
-    this.deliver();
+  push(event: HostEvent): void {
+    this.numbered += 1;
+    this.unwritten.push(JSON.stringify({ ...event, n: this.numbered }));
+    this.write();
   }
 
-  attach(consumer: SpoolConsumer): void {
-    this.consumer = consumer;
-    this.deliver();
+  /** Number of the last record. */
+  get last(): number {
+    return this.numbered;
   }
 
-  /** Changes whenever something is pushed or taken. */
-  get progress(): number {
-    return this.last * 2 - this.waiting.length;
+  /** Number of the first record that is still there. */
+  get first(): number {
+    return this.files.first;
   }
 
-  get isWaiting(): boolean {
-    return this.waiting.length > 0;
+  /** Number of the last record that was taken. */
+  get taken(): number {
+    return this.acknowledged;
+  }
+
+  /** No more is to be pushed, if that can be helped. */
+  get isFull(): boolean {
+    const { unwritten, numbered, acknowledged } = this;
+    return unwritten.length > 0 || numbered - acknowledged >= MAX_WAITING || this.files.bytesAfter(acknowledged) >= MAX_WAITING_BYTES;
+  }
+
+  /** A reader comes, in place of an earlier one, and gets what is behind `after`. */
+  read(after: number, send: (batch: SpoolBatch) => void): void {
+    this.reader = { send, sent: after };
+    this.acknowledged = after;
+    this.sendNext();
+  }
+
+  /** Nobody reads any more, if `send` is still the one who did. */
+  leave(send: (batch: SpoolBatch) => void): void {
+    if (this.reader?.send === send) this.reader = undefined;
+  }
+
+  /** The reader has taken all up to `n`, and will never ask for what stands before `keepFrom`. */
+  acknowledge(n: number, keepFrom: number): void {
+    this.acknowledged = Math.max(this.acknowledged, Math.min(n, this.files.last));
+    this.files.trim(Math.min(keepFrom - 1, this.acknowledged));
+    this.waiters.forEach((look) => look());
+    this.sendNext();
   }
 
   /** Resolves when there is room for more; at once mostly. */
-  async room(): Promise<void> {
-    while (this.waiting.length >= MAX_WAITING || this.bytes >= MAX_WAITING_BYTES)
-      await new Promise<void>((resolve) => this.roomWanted.push(resolve));
+  room(): Promise<void> {
+    return this.until(() => !this.isFull);
   }
 
-  /** Resolves when all that was pushed is taken; at once where nobody takes it. */
-  async taken(): Promise<void> {
-    await this.delivering;
+  /** Resolves when all that was pushed is taken. */
+  allTaken(): Promise<void> {
+    return this.until(() => this.acknowledged === this.numbered);
   }
 
-  private deliver(): void {
-    const { consumer } = this;
-    if (consumer) this.delivering ??= this.deliverAll(consumer).finally(() => (this.delivering = undefined));
-  }
-
-  private async deliverAll(consumer: SpoolConsumer): Promise<void> {
-    // What one piece of output brings is delivered together.
-    await new Promise((resolve) => setImmediate(resolve));
-    let failures = 0;
-    let batch: SpoolRecord[] = [];
-    while (this.waiting.length > 0) {
-      // A repetition brings the very same batch: what arrived meanwhile would be taken for done with it.
-      if (batch.length === 0) batch = this.next();
-      try {
-        await consumer(batch);
-        for (const { bytes } of this.waiting.splice(0, batch.length)) this.bytes -= bytes;
-        batch = [];
-        failures = 0;
-        this.roomWanted.splice(0).forEach((resolve) => resolve());
-      } catch (error) {
-        this.onTrouble(error);
-        await sleep(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)]);
+  private write(): void {
+    if (this.retry) return;
+    try {
+      for (let [line] = this.unwritten; line !== undefined; [line] = this.unwritten) {
+        this.files.append(line);
+        this.unwritten.shift();
       }
+    } catch (error) {
+      this.onTrouble(error);
+      this.retry = setTimeout(() => {
+        this.retry = undefined;
+        this.write();
+        this.waiters.forEach((look) => look());
+      }, RETRY_MS);
     }
+    this.sendSoon();
   }
 
-  private next(): SpoolRecord[] {
-    const batch: SpoolRecord[] = [];
-    let size = 0;
-    for (const { record, bytes } of this.waiting) {
-      if (batch.length === BATCH || (batch.length > 0 && size + bytes > BATCH_BYTES)) break;
-      batch.push(record);
-      size += bytes;
-    }
-    return batch;
+  /** What one piece of output brings is sent together. */
+  private sendSoon(): void {
+    if (this.isDue) return;
+    this.isDue = true;
+    setImmediate(() => {
+      this.isDue = false;
+      this.sendNext();
+    });
+  }
+
+  private sendNext(): void {
+    const { reader } = this;
+    if (!reader || reader.sent > this.acknowledged) return;
+    const { last, lines } = this.files.read(reader.sent, BATCH, BATCH_BYTES);
+    if (lines.length === 0) return;
+    reader.sent = last;
+    reader.send({ last, records: lines });
+  }
+
+  private until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!condition()) return;
+        this.waiters.delete(look);
+        resolve();
+      };
+      this.waiters.add(look);
+    });
   }
 }

@@ -162,7 +162,7 @@ export class Connection {
         this.entered?.subscriptions.review();
         this.outlet.letGo();
       },
-      ended: (error) => this.endAccess(error),
+      ended: (error) => this.outlet.endAccess(error),
     });
     this.outlet.onClose(() => live.close());
     const entered = { live, ...this.sources.contextOf(live) };
@@ -178,11 +178,6 @@ export class Connection {
     const { early } = this;
     this.early = [];
     for (const { frame, bytes } of early) void this.handle(entered, frame).finally(() => this.done(bytes));
-  }
-
-  private endAccess(error: DomainError): void {
-    if (error instanceof UnauthenticatedError) this.outlet.close(CLOSE.unauthenticated, 'the credentials were revoked or have expired');
-    else this.outlet.close(CLOSE.tryAgain, 'access could not be looked up: connect again');
   }
 
   private refuse(error: unknown, id: FrameId | undefined): void {

@@ -3,8 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { AccessWatch } from '../../auth/access-watch.service.js';
 import type { Principal } from '../../auth/principal.types.js';
-import { CLOSE } from '../../core/websocket/close-codes.js';
-import { keepAlive } from '../../core/websocket/heartbeat.js';
 import { UpgradeDoor, type UpgradeEndpoint } from '../../core/websocket/upgrade-door.service.js';
 import { RealtimeLimits } from '../realtime-limits.js';
 import { GatewayCredentials } from './gateway-credentials.service.js';
@@ -47,13 +45,6 @@ export class RealtimeGateway implements OnModuleInit, UpgradeEndpoint {
       authenticate: (credential) => this.credentials.authenticate(request, credential),
       watch: (who, watcher) => this.watch.watch(who, watcher),
       contextOf: (live) => this.contexts.make(live, outlet),
-    });
-    const { pingEveryMs, pongWithinMs } = this.limits;
-    keepAlive(socket, {
-      everyMs: pingEveryMs,
-      pongWithinMs,
-      isExcused: () => socket.isPaused || outlet.isQueued,
-      onDead: () => outlet.close(CLOSE.slow, 'no pong in time'),
     });
     connection.start(principal);
   }

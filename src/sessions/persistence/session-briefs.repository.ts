@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../core/database/database.js';
 import { placeholders } from '../../core/database/dialect.js';
+import { outside } from '../../core/database/unit-of-work.js';
 import type { RuntimeKind, SessionBrief, SessionStatus } from '../session.types.js';
 
 interface Row {
@@ -29,8 +30,8 @@ export class SessionBriefsRepository {
 
   find(id: string): Promise<SessionBrief | null> {
     return new Promise((resolve, reject) => {
-      // The query belongs to nobody's unit of work.
-      if (this.asked.length === 0) this.db.current.exit(() => setImmediate(() => void this.answer()));
+      // The query belongs to nobody's unit of work, span or request.
+      if (this.asked.length === 0) outside(this.db, () => setImmediate(() => void this.answer()));
       this.asked.push({ id, resolve, reject });
     });
   }
@@ -56,7 +57,7 @@ export class SessionBriefsRepository {
     // Few different lengths, so that prepared statements are found again: the last id repeats.
     const size = 2 ** Math.ceil(Math.log2(ids.length));
     const filled = Array.from({ length: size }, (_, index) => ids[index] ?? ids.at(-1));
-    const rows = await this.db.query<Row>(
+    const rows = await this.db.queryAhead<Row>(
       `select id, owner_id, workspace_id, runtime, status from sessions where id in ${placeholders(1, size)}`,
       filled,
     );

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Brackets, In, type SelectQueryBuilder } from 'typeorm';
 import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
-import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
-import { SessionHeadEntity } from '../../events/persistence/session-event.entity.js';
+import { placeholders } from '../../core/database/dialect.js';
+import { type PageRequest, RowReader } from '../../core/database/row-reader.js';
+import { containing, Where } from '../../core/database/where.js';
+import type { Page } from '../../core/paging/page.js';
 import type { SessionStatus } from '../session.types.js';
 import { InputEntity, SessionEntity, TurnEntity } from './session.entity.js';
 
@@ -24,19 +25,36 @@ export interface SessionFilter {
   readonly q?: string;
 }
 
-/** A session with where its log stands. */
-export interface SessionWithHead {
-  readonly session: SessionEntity;
+/** A caller's own id names a session as well as ours does. */
+export type SessionName = { readonly id: string } | { readonly externalId: string };
+
+/** Where the log of a session stands. */
+interface HeadColumns {
   readonly epoch: string;
   readonly lastSeq: number;
   readonly messageCount: number;
 }
 
-const SORT_PROPERTIES = { createdAt: 'createdAt', updatedAt: 'updatedAt', name: 'name' } as const;
+/** A session with where its log stands, as of one moment. */
+export interface SessionWithHead extends HeadColumns {
+  readonly session: SessionEntity;
+}
+
+const HEADS = {
+  join: ' join session_heads h on h.session_id = s.id',
+  columns: 'h.epoch as "epoch", h.last_seq as "lastSeq", h.message_count as "messageCount"',
+};
+const NEWEST_FIRST = ' order by s.created_at desc';
 
 @Injectable()
 export class SessionsRepository {
-  constructor(private readonly db: Database) {}
+  private readonly rows: RowReader<SessionEntity>;
+  private readonly views: RowReader<SessionEntity, HeadColumns>;
+
+  constructor(private readonly db: Database) {
+    this.rows = new RowReader(db, SessionEntity, 's');
+    this.views = new RowReader(db, SessionEntity, 's', HEADS);
+  }
 
   async add(session: SessionEntity): Promise<void> {
     await this.db.writing(SessionEntity).insert(session);
@@ -53,108 +71,92 @@ export class SessionsRepository {
   }
 
   find(id: string): Promise<SessionEntity | null> {
-    return this.db.reading(SessionEntity).findOneBy({ id });
+    return this.rows.first(Where.anything.and('s.id = ?', id));
   }
 
-  async findVisible(id: string, visibility: Visibility): Promise<SessionEntity | null> {
-    return this.visible(visibility).andWhere('s.id = :id', { id }).getOne();
+  findVisible(name: SessionName, visibility: Visibility): Promise<SessionEntity | null> {
+    return this.rows.first(named(name, visibility), NEWEST_FIRST);
   }
 
-  /** A caller's own id names a session of its owner. */
-  async findByExternalId(externalId: string, visibility: Visibility): Promise<SessionEntity | null> {
-    return this.visible(visibility).andWhere('s.externalId = :externalId', { externalId }).orderBy('s.createdAt', 'DESC').getOne();
+  async findVisibleView(name: SessionName, visibility: Visibility): Promise<SessionWithHead | null> {
+    const row = await this.views.first(named(name, visibility), NEWEST_FIRST);
+    return row && viewOf(row);
   }
 
-  /** As {@link findByExternalId}, of one source only; a caller's own goes before those of others. */
+  async findView(id: string): Promise<SessionWithHead | null> {
+    const row = await this.views.first(Where.anything.and('s.id = ?', id));
+    return row && viewOf(row);
+  }
+
+  /** By its external id of one source only; a caller's own goes before those of others. */
   async findBySource(source: string, externalId: string, visibility: Visibility, ownerId: string): Promise<SessionEntity | null> {
-    const found = await this.visible(visibility)
-      .andWhere('s.source = :source and s.externalId = :externalId', { source, externalId })
-      .orderBy('s.createdAt', 'DESC')
-      .getMany();
+    const where = visible(visibility).and('s.source = ? and s.external_id = ?', source, externalId);
+    const found = await this.rows.all(where, NEWEST_FIRST);
     return found.find((each) => each.ownerId === ownerId) ?? found[0] ?? null;
   }
 
   findOwnExternal(ownerId: string, source: string, externalId: string): Promise<SessionEntity | null> {
-    return this.db.reading(SessionEntity).findOneBy({ ownerId, source, externalId });
+    return this.rows.first(Where.anything.and('s.owner_id = ? and s.source = ? and s.external_id = ?', ownerId, source, externalId));
   }
 
   async list(
     filter: SessionFilter,
     visibility: Visibility,
-    { sort, cursor, limit, total }: { sort: SessionSort; cursor?: string; limit: number; total?: boolean },
-  ): Promise<Page<SessionEntity>> {
-    const query = this.filtered(filter, visibility);
-    const count = total ? await query.getCount() : undefined;
-    const isDescending = sort.startsWith('-');
-    const property = SORT_PROPERTIES[isDescending ? asSortKey(sort.slice(1)) : asSortKey(sort)];
-    if (cursor !== undefined) {
-      const key = decodePageKey(sort, cursor);
-      const sign = isDescending ? '<' : '>';
-      query.andWhere(
-        new Brackets((or) =>
-          or
-            .where(`s.${property} ${sign} :value`, { value: key.value })
-            .orWhere(`(s.${property} = :value and s.id ${sign} :key)`, { value: key.value, key: key.id }),
-        ),
-      );
-    }
-    const direction = isDescending ? 'DESC' : 'ASC';
-    const rows = await query
-      .orderBy(`s.${property}`, direction)
-      .addOrderBy('s.id', direction)
-      .limit(limit + 1)
-      .getMany();
-    const page = pageOf(rows, limit, sort, (row) => ({ value: row[property], id: row.id }));
-    return count === undefined ? page : { ...page, total: count };
+    request: PageRequest & { readonly sort: SessionSort },
+  ): Promise<Page<SessionWithHead>> {
+    const page = await this.views.page(filtered(filter, visibility), request);
+    return { ...page, items: page.items.map(viewOf) };
   }
 
   /** Sessions in any of these statuses, oldest first. */
   findIn(statuses: readonly SessionStatus[]): Promise<SessionEntity[]> {
-    return this.db.reading(SessionEntity).find({ where: { status: In([...statuses]) }, order: { createdAt: 'ASC' } });
+    return this.rows.all(Where.anything.in('s.status', statuses), ' order by s.created_at');
   }
 
   countIn(workspaceId: string, statuses: readonly SessionStatus[]): Promise<number> {
-    return this.db.reading(SessionEntity).countBy({ workspaceId, status: In([...statuses]) });
+    return this.rows.count(Where.anything.and('s.workspace_id = ?', workspaceId).in('s.status', statuses));
   }
 
   async detach(workspaceId: string): Promise<void> {
     await this.db.writing(SessionEntity).update({ workspaceId }, { workspaceId: null });
   }
-
-  async withHeads(sessions: readonly SessionEntity[]): Promise<SessionWithHead[]> {
-    const heads = await this.db.reading(SessionHeadEntity).findBy({ sessionId: In(sessions.map(({ id }) => id)) });
-    const byId = new Map(heads.map((head) => [head.sessionId, head]));
-    return sessions.flatMap((session) => {
-      const head = byId.get(session.id);
-      return head ? [{ session, epoch: head.epoch, lastSeq: head.lastSeq, messageCount: head.messageCount }] : [];
-    });
-  }
-
-  private filtered(filter: SessionFilter, visibility: Visibility): SelectQueryBuilder<SessionEntity> {
-    const query = this.visible(visibility);
-    if (filter.status?.length) query.andWhere('s.status in (:...status)', { status: filter.status });
-    if (filter.origin?.length) query.andWhere('s.origin in (:...origin)', { origin: filter.origin });
-    for (const key of ['mode', 'agent', 'workspaceId', 'parentId', 'groupId', 'resumedFromId', 'forkedFromId'] as const)
-      if (filter[key] !== undefined) query.andWhere(`s.${key} = :${key}`, { [key]: filter[key] });
-    if (filter.q !== undefined)
-      query.andWhere("lower(s.name) like :q escape '!'", { q: `%${filter.q.toLowerCase().replace(/[!%_]/g, '!$&')}%` });
-    return query;
-  }
-
-  private visible(visibility: Visibility): SelectQueryBuilder<SessionEntity> {
-    const query = this.db.reading(SessionEntity).createQueryBuilder('s').where('1 = 1');
-    if (visibility.all) return query;
-    if (visibility.sessionId !== undefined) return query.andWhere('s.id = :ownSession', { ownSession: visibility.sessionId });
-    const { ownerId, workspaceIds } = visibility;
-    return query.andWhere(
-      new Brackets((or) => {
-        or.where('(s.workspaceId is null and s.ownerId = :ownerId)', { ownerId });
-        if (workspaceIds.length > 0) or.orWhere('s.workspaceId in (:...workspaceIds)', { workspaceIds });
-      }),
-    );
-  }
 }
 
-function asSortKey(text: string): keyof typeof SORT_PROPERTIES {
-  return text === 'updatedAt' || text === 'name' ? text : 'createdAt';
+const viewOf = (row: SessionEntity & HeadColumns): SessionWithHead => ({
+  session: row,
+  epoch: row.epoch,
+  lastSeq: row.lastSeq,
+  messageCount: row.messageCount,
+});
+
+const EQUAL = {
+  mode: 's.mode = ?',
+  agent: 's.agent = ?',
+  workspaceId: 's.workspace_id = ?',
+  parentId: 's.parent_id = ?',
+  groupId: 's.group_id = ?',
+  resumedFromId: 's.resumed_from_id = ?',
+  forkedFromId: 's.forked_from_id = ?',
+} as const;
+
+function filtered(filter: SessionFilter, visibility: Visibility): Where {
+  let where = visible(visibility);
+  if (filter.status?.length) where = where.in('s.status', filter.status);
+  if (filter.origin?.length) where = where.in('s.origin', filter.origin);
+  for (const key of ['mode', 'agent', 'workspaceId', 'parentId', 'groupId', 'resumedFromId', 'forkedFromId'] as const)
+    if (filter[key] !== undefined) where = where.and(EQUAL[key], filter[key]);
+  return filter.q === undefined ? where : where.and("lower(s.name) like ? escape '!'", containing(filter.q.toLowerCase()));
+}
+
+function named(name: SessionName, visibility: Visibility): Where {
+  return 'id' in name ? visible(visibility).and('s.id = ?', name.id) : visible(visibility).and('s.external_id = ?', name.externalId);
+}
+
+function visible(visibility: Visibility): Where {
+  if (visibility.all) return Where.anything;
+  if (visibility.sessionId !== undefined) return Where.anything.and('s.id = ?', visibility.sessionId);
+  const { ownerId, workspaceIds } = visibility;
+  const own = 's.workspace_id is null and s.owner_id = ?';
+  if (workspaceIds.length === 0) return Where.anything.and(own, ownerId);
+  return Where.anything.and(`((${own}) or s.workspace_id in ${placeholders(1, workspaceIds.length)})`, ownerId, ...workspaceIds);
 }

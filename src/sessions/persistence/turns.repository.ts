@@ -20,6 +20,10 @@ export class TurnsRepository {
     return this.db.reading(InputEntity).findOne({ where: { sessionId, state: 'accepted', turn: IsNull() }, order: { position: 'ASC' } });
   }
 
+  findInput(id: string): Promise<InputEntity | null> {
+    return this.db.reading(InputEntity).findOneBy({ id });
+  }
+
   /** Sessions in which an input waits that no turn has taken. */
   async sessionsWaiting(): Promise<string[]> {
     const rows = await this.db.query<{ session_id: string }>(
@@ -30,6 +34,11 @@ export class TurnsRepository {
 
   async updateInput(id: string, changes: Partial<InputEntity>): Promise<void> {
     await this.db.writing(InputEntity).update({ id }, changes);
+  }
+
+  /** It arrived; the first time that is said counts. */
+  async confirmInput(id: string, deliveredAt: string): Promise<void> {
+    await this.db.writing(InputEntity).update({ id, state: 'accepted' }, { state: 'delivered', deliveredAt });
   }
 
   /** Inputs that were being handed over, of which nobody heard whether they arrived. */

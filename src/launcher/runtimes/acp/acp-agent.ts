@@ -2,19 +2,37 @@ import type { AgentCapabilities } from '@agentclientprotocol/sdk';
 import type { NewApproval } from '../../../approvals/approval.types.js';
 import { type Deferred, deferred } from '../../../core/deferred.js';
 import type { AgentQuestions } from '../../agent-questions.service.js';
-import { AgentGoneError, type AgentHost, AgentRequestError, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
+import type { SpoolPosition } from '../../host-positions.service.js';
+import { AgentGoneError, type AgentHost, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
 import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
+import { type AcpState, type Bookmark, Bookmarks, remembered } from './acp-bookmark.js';
 import { AcpPermissions, type Permission, type PermissionOptions } from './acp-permissions.js';
 import { AcpTranslator } from './acp-translator.js';
+import { outcomeOf } from './acp-outcome.js';
 import { AgentTrouble } from './agent-trouble.js';
 
 const CANCELLED = 'its turn was told to end';
 
+export interface AcpAgentOptions extends PermissionOptions {
+  /** `position` is to be stored with the event of this id. */
+  readonly expect: (eventId: string, position: SpoolPosition) => void;
+  /** All that was expected is stored; gives back the record behind which reading would begin again now. */
+  readonly settled: () => number;
+  /** What an earlier life of this server knew, where the agent is taken up again. */
+  readonly known?: { readonly state: AcpState | null; readonly conversation: AcpConversation };
+}
+
+/** What is stored with the event of this id. */
+interface Mark {
+  readonly eventId: string;
+  readonly bookmark: Bookmark;
+}
+
 type Step =
-  | { readonly kind: 'events'; readonly items: Recordable[] }
-  | Extract<Permission, { readonly kind: 'ask' }>
+  | { readonly kind: 'events'; readonly items: Recordable[]; mark?: Mark }
+  | (Extract<Permission, { readonly kind: 'ask' }> & { mark?: Mark })
   | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
 
 /** What opening the conversation showed. */
@@ -31,17 +49,23 @@ export class AcpAgent implements RunningAgent {
   private readonly permissions: AcpPermissions;
   private readonly answers = new Map<number, Deferred<PromptAnswer>>();
   private readonly trouble = new AgentTrouble();
+  private readonly bookmarks = new Bookmarks();
   private isCancelling = false;
+  private lastTurn: number;
+  private finished: AcpState['finished'] = null;
+  private onPrompted: (turn: number) => void = () => undefined;
 
   constructor(
     private readonly host: AgentHost,
     private readonly recorder: SessionRecorder,
     questions: AgentQuestions,
-    private readonly options: PermissionOptions,
+    private readonly options: AcpAgentOptions,
   ) {
     this.permissions = new AcpPermissions(host, questions, options);
     this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
     this.exited = host.exited;
+    this.lastTurn = host.lastTurn;
+    if (options.known) this.restore(options.known);
     // Translating is stateful and must happen once, also where storing has to be repeated.
     let pending: { first: number; steps: Step[] } | undefined;
     host.attach(async (records) => {
@@ -49,6 +73,7 @@ export class AcpAgent implements RunningAgent {
       await this.carryOut(pending?.steps ?? []);
       pending = undefined;
       records.forEach((record) => this.settle(record));
+      return options.settled() + 1;
     });
   }
 
@@ -61,23 +86,45 @@ export class AcpAgent implements RunningAgent {
     this.conversation = conversation;
   }
 
-  async prompt({ turn, content, agentMode, onDelivered }: TurnRequest): Promise<TurnOutcome> {
+  async prompt(request: TurnRequest): Promise<TurnOutcome> {
+    const { turn, content, onDelivered } = request;
+    let isDelivered = false;
+    this.onPrompted = (prompted) => {
+      if (prompted === turn && !isDelivered) onDelivered();
+      isDelivered ||= prompted === turn;
+    };
+    // A turn that an earlier life of this server began goes on; its prompt is not sent twice.
+    const refusal = turn <= this.lastTurn ? null : await this.prepare(request);
+    if (refusal !== null) return this.refuse(turn, `${refusal}: the prompt was not sent`);
+    const answer = this.answerTo(turn);
+    const gone = this.exited.then(() => Promise.reject(new AgentGoneError('the agent is gone')));
+    // Rejected where the agent ends before its answer; then this call may be waiting elsewhere.
+    gone.catch(() => undefined);
+    answer.promise.catch(() => undefined);
+    try {
+      await this.host.prompt(turn, content);
+      this.onPrompted(turn);
+      if (this.isCancelling) await this.host.cancel();
+    } catch (error) {
+      // What it still said comes through the spool.
+      if (!(error instanceof AgentGoneError)) throw error;
+    }
+    return this.outcome(await Promise.race([answer.promise, gone]));
+  }
+
+  /** Why the prompt can not be sent, or null. */
+  private async prepare({ content, agentMode }: TurnRequest): Promise<string | null> {
     const unsupported = unsupportedContent(this.conversation.capabilities, content);
-    if (unsupported !== null) return this.refuse(turn, `the agent takes no content of the kind ${unsupported}: the prompt was not sent`);
+    if (unsupported !== null) return `the agent takes no content of the kind ${unsupported}`;
     this.isCancelling = false;
     this.permissions.hasRejected = false;
-    if (agentMode !== null) {
-      const refusal = await this.changeMode(agentMode);
-      if (refusal !== null) return this.refuse(turn, `${refusal}: the prompt was not sent`);
-    }
-    const answer = deferred<PromptAnswer>();
-    this.answers.set(turn, answer);
-    // Rejected where the agent ends before its answer; then this call may be waiting elsewhere.
-    answer.promise.catch(() => undefined);
-    await this.host.prompt(turn, content);
-    onDelivered();
-    if (this.isCancelling) await this.host.cancel();
-    return this.outcome(await answer.promise);
+    return agentMode === null ? null : this.changeMode(agentMode);
+  }
+
+  async leave(): Promise<void> {
+    this.permissions.close();
+    await this.host.leave();
+    this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent is left to itself')));
   }
 
   async interrupt(): Promise<void> {
@@ -119,46 +166,89 @@ export class AcpAgent implements RunningAgent {
   }
 
   private outcome(answer: PromptAnswer): TurnOutcome {
-    if ('stopReason' in answer) {
-      const { stopReason } = answer;
-      if (this.trouble.reason !== null && stopReason === 'end_turn' && !this.isCancelling)
-        return { state: 'failed', error: this.trouble.reason };
-      // Some agents take a rejected permission for the end of the turn.
-      if (stopReason === 'cancelled' && !this.isCancelling && this.permissions.hasRejected)
-        return { state: 'cancelled', stopReason: 'permission_rejected' };
-      return { state: stopReason === 'cancelled' ? 'cancelled' : 'completed', stopReason: stopReason.slice(0, 128) };
-    }
-    // Some agents answer a cancelled prompt with an error of theirs.
-    if (this.isCancelling) return { state: 'cancelled', stopReason: 'cancelled' };
-    return { state: 'failed', error: errorText(answer.error) };
+    const isCancelling = this.isCancelling || answer.isCancelled === true;
+    return outcomeOf(answer, { isCancelling, hasRejected: this.permissions.hasRejected, trouble: this.trouble.reason });
   }
 
   /** What the records come to, in their order: text must not overtake the events before it, nor they the text. */
   private stepsOf(records: readonly SpoolRecord[]): Step[] {
     const steps: Step[] = [];
-    const add = (item: Recordable) => {
-      const last = steps.at(-1);
-      if (last?.kind === 'events') last.items.push(item);
-      else steps.push({ kind: 'events', items: [item] });
-    };
     for (const record of records) {
+      let eventId: string | undefined;
+      const add = (item: Recordable) => {
+        const last = steps.at(-1);
+        if (last?.kind === 'events') last.items.push(item);
+        else steps.push({ kind: 'events', items: [item] });
+        eventId = item.draft.id;
+      };
       for (const each of this.translator.translate(record)) {
         if (each.kind === 'event') add(each);
         else steps.push({ kind: 'delta', delta: { sessionId: this.options.sessionId, ...each.delta } });
       }
       if (record.kind === 'permission') {
-        const permission = this.permissions.take(record, this.translator.currentTurn, this.isCancelling);
+        const permission = this.permissionOf(record);
         if (permission.kind === 'event') add({ draft: permission.draft });
         else steps.push(permission);
+        eventId = permission.eventId;
       }
-      if (record.kind === 'prompt-started') this.trouble.forget();
-      if (record.kind === 'update') {
-        this.noteMode(record.update);
-        this.permissions.see(record.update);
-        this.trouble.see(record.update);
-      }
+      this.note(record);
+      this.bookmarks.passed(record.n, this.translator.openSince, () => this.state());
+      // The end itself is told again to whoever comes after us.
+      if (eventId !== undefined && record.kind !== 'exit') this.mark(steps, record.n, eventId);
+    }
+    for (const step of steps) {
+      if (step.kind === 'delta' || !step.mark) continue;
+      const { takenN, resumeN, state } = step.mark.bookmark;
+      this.options.expect(step.mark.eventId, { takenN, resumeN, state: JSON.stringify(state) });
     }
     return steps;
+  }
+
+  private mark(steps: readonly Step[], n: number, eventId: string): void {
+    const last = steps.findLast((step) => step.kind !== 'delta');
+    if (last) last.mark = { eventId, bookmark: this.bookmarks.at(n, last === steps.at(-1), () => this.state()) };
+  }
+
+  private note(record: SpoolRecord): void {
+    if (record.kind === 'prompt-started') {
+      this.trouble.forget();
+      this.lastTurn = record.turn;
+      this.finished = null;
+    }
+    if (record.kind === 'prompt-finished') this.finished = remembered(record);
+    if (record.kind === 'update') {
+      this.noteMode(record.update);
+      this.permissions.see(record.update);
+      this.trouble.see(record.update);
+    }
+  }
+
+  private state(): AcpState {
+    const { permissions, lastTurn, finished, translator, trouble } = this;
+    const { currentMode } = this.conversation.options;
+    return {
+      ...{ ...permissions.state, lastTurn, finished, currentMode },
+      ...{ translator: translator.state, trouble: trouble.state },
+    };
+  }
+
+  private restore({ state, conversation }: NonNullable<AcpAgentOptions['known']>): void {
+    this.conversation = conversation;
+    if (!state) return;
+    const { translator, trouble, currentMode, lastTurn, finished } = state;
+    this.conversation = { ...conversation, options: { ...conversation.options, currentMode } };
+    this.translator.restore(translator);
+    this.trouble.restore(trouble);
+    this.lastTurn = Math.max(this.lastTurn, lastTurn);
+    this.finished = finished;
+    if (finished) this.answerTo(finished.turn).resolve(finished.answer);
+    this.permissions.restore(state);
+  }
+
+  private answerTo(turn: number): Deferred<PromptAnswer> {
+    const answer = this.answers.get(turn) ?? deferred<PromptAnswer>();
+    this.answers.set(turn, answer);
+    return answer;
   }
 
   /** Takes each step off the list when it is done, so that a repetition goes on where this one failed. */
@@ -177,13 +267,19 @@ export class AcpAgent implements RunningAgent {
     if (this.isCancelling) await this.permissions.giveUp(CANCELLED);
   }
 
+  private permissionOf(record: SpoolRecord & { kind: 'permission' }): Permission {
+    const known = this.translator.toolCall(record.request.toolCall.toolCallId);
+    return this.permissions.take(record, { turn: this.translator.currentTurn, known, isCancelling: this.isCancelling });
+  }
+
   /** What depends on the log being written: a decision is told to the agent only when it is durable. */
   private settle(record: SpoolRecord): void {
     if (record.kind === 'permission') this.permissions.settle(record);
-    if (record.kind === 'prompt-finished') {
-      this.answers.get(record.turn)?.resolve(record.answer);
-      this.answers.delete(record.turn);
+    if (record.kind === 'prompt-started') {
+      for (const turn of this.answers.keys()) if (turn < record.turn) this.answers.delete(turn);
+      this.onPrompted(record.turn);
     }
+    if (record.kind === 'prompt-finished') this.answerTo(record.turn).resolve(record.answer);
     if (record.kind === 'exit') {
       this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent ended before it answered')));
       this.answers.clear();
@@ -197,13 +293,3 @@ export class AcpAgent implements RunningAgent {
     this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode: update.currentModeId } };
   }
 }
-
-/** An error of JSON-RPC for people: agents put what matters into the message, into `data`, or into `data.details`. */
-export function errorText({ message, code, data }: { message: string; code: number; data?: unknown }): string {
-  const details = typeof data === 'object' && data !== null && 'details' in data ? data.details : data;
-  const more = typeof details === 'string' && !message.includes(details) ? `: ${details}` : '';
-  return `${message}${more} (${code})`.slice(0, 4_000);
-}
-
-export const textOfFailure = (error: unknown): string =>
-  error instanceof AgentRequestError ? errorText(error) : error instanceof Error ? error.message : String(error);

@@ -3,18 +3,16 @@ import { z } from 'zod';
 import type { ContentBlock } from '../../../events/event-payloads.types.js';
 import { NotSupportedError } from '../../../sessions/sessions.errors.js';
 
+const conversationOptions = z.object({
+  modes: z.array(z.string()),
+  currentMode: z.string().nullable(),
+  selects: z.array(z.object({ id: z.string(), category: z.string().nullable(), values: z.array(z.string()) })),
+});
 /** What an agent lets a client choose in a conversation. */
-export interface ConversationOptions {
-  readonly modes: readonly string[];
-  readonly currentMode: string | null;
-  readonly selects: readonly SelectOption[];
-}
+export type ConversationOptions = z.infer<typeof conversationOptions>;
 
-interface SelectOption {
-  readonly id: string;
-  readonly category: string | null;
-  readonly values: readonly string[];
-}
+/** What opening a conversation showed, as it is kept for a later life of this server. */
+export const acpConversation = z.object({ capabilities: z.looseObject({}), options: conversationOptions });
 
 /** How a choice is made: by `session/set_mode`, or by setting an option. Null: it is so already. */
 export type Choice =

@@ -55,7 +55,7 @@ describe('a permission request', () => {
       rawInput: { path: '/a' },
     });
     const record = request({ title: 'Edit /a', content: [], rawInput: null });
-    const permission = permissions.take(record, 3, false);
+    const permission = permissions.take(record, { turn: 3, isCancelling: false });
     expect(permission).toMatchObject({
       kind: 'ask',
       question: {
@@ -82,7 +82,7 @@ describe('a permission request', () => {
 
   it('is cancelled where nobody can be asked any more', async () => {
     const { permissions, told } = bench('ask', { isTaken: false });
-    const permission = permissions.take(request({}), 1, false);
+    const permission = permissions.take(request({}), { turn: 1, isCancelling: false });
     if (permission.kind !== 'ask') throw new Error('a question was expected');
     await permissions.ask(permission.question);
     permissions.settle(request({}));
@@ -91,14 +91,17 @@ describe('a permission request', () => {
 
   it('is cancelled at once while its turn is being ended', () => {
     const { permissions, told } = bench('ask');
-    expect(permissions.take(request({}), 1, true)).toMatchObject({ kind: 'event', draft: { payload: { state: 'cancelled' } } });
+    expect(permissions.take(request({}), { turn: 1, isCancelling: true })).toMatchObject({
+      kind: 'event',
+      draft: { payload: { state: 'cancelled' } },
+    });
     permissions.settle(request({}));
     expect(told).toEqual([['7', null]]);
   });
 
   it('is told what the policy says when the log has it, and not before', () => {
     const { permissions, told } = bench('allow-all');
-    expect(permissions.take(request({}), 1, false)).toMatchObject({
+    expect(permissions.take(request({}), { turn: 1, isCancelling: false })).toMatchObject({
       kind: 'event',
       draft: { id: 'h:1.approval', payload: { state: 'decided', optionId: 'yes', by: 'policy:allow-all', approvalId: 'h:1' } },
     });
@@ -110,12 +113,12 @@ describe('a permission request', () => {
 
   it('takes a harmless kind for harmless only where the agent has never said otherwise', () => {
     const { permissions } = bench('allow-reads');
-    expect(permissions.take(request({ kind: 'read' }), 1, false).kind).toBe('event');
+    expect(permissions.take(request({ kind: 'read' }), { turn: 1, isCancelling: false }).kind).toBe('event');
     permissions.see({ toolCallId: 'c', kind: 'execute' });
-    expect(permissions.take(request({ kind: 'read' }), 1, false).kind).toBe('ask');
+    expect(permissions.take(request({ kind: 'read' }), { turn: 1, isCancelling: false }).kind).toBe('ask');
     permissions.see({ toolCallId: 'c', status: 'completed' });
-    expect(permissions.take(request({ kind: 'read' }), 1, false).kind).toBe('event');
-    expect(bench('ask', { canAsk: false }).permissions.take(request({}), 1, false)).toMatchObject({
+    expect(permissions.take(request({ kind: 'read' }), { turn: 1, isCancelling: false }).kind).toBe('event');
+    expect(bench('ask', { canAsk: false }).permissions.take(request({}), { turn: 1, isCancelling: false })).toMatchObject({
       draft: { payload: { optionId: 'no', reason: expect.stringContaining('nobody') } },
     });
   });

@@ -4,6 +4,7 @@ import type { PermissionPolicy } from '../../../sessions/session.types.js';
 import type { AgentQuestions } from '../../agent-questions.service.js';
 import type { AgentHost, SpoolRecord } from '../../host/agent-host.types.js';
 import { AnnouncedCalls } from './announced-calls.js';
+import type { KnownToolCall } from './acp-translator.js';
 import { type Decision, decide } from './permission-policy.js';
 
 export interface PermissionOptions {
@@ -18,7 +19,12 @@ export interface PermissionOptions {
 type PermissionRecord = SpoolRecord & { readonly kind: 'permission' };
 
 /** What a request comes to: an event where it is decided at once, else a question to people. */
-export type Permission = { readonly kind: 'event'; readonly draft: EventDraft } | { readonly kind: 'ask'; readonly question: NewApproval };
+export type Permission = (
+  { readonly kind: 'event'; readonly draft: EventDraft } | { readonly kind: 'ask'; readonly question: NewApproval }
+) & {
+  /** Of the event that tells of it. */
+  readonly eventId: string;
+};
 
 /** The permission requests of an agent: decided by its session's policy, or asked of people. */
 export class AcpPermissions {
@@ -37,7 +43,7 @@ export class AcpPermissions {
       this.hasRejected ||= !isAllowed;
       host.decide(requestId, optionId);
     });
-    void host.exited.then(() => questions.close(host.id));
+    void host.exited.then(() => this.close());
   }
 
   /** Remembers what a tool call is about until it is over. */
@@ -48,14 +54,29 @@ export class AcpPermissions {
     else this.calls.note(toolCallId, present(fields));
   }
 
-  /** `turn`: the one under way. `isCancelling`: it was told to end, so that nobody is asked any more. */
-  take(record: PermissionRecord, turn: number | null, isCancelling: boolean): Permission {
+  /** No answer comes this way any more. */
+  close(): void {
+    this.questions.close(this.host.id);
+  }
+
+  /** What is to be known again after a restart. */
+  get state(): PermissionState {
+    return { hasRejected: this.hasRejected, decisions: [...this.answers] };
+  }
+
+  /** What was decided by a rule, and perhaps did not reach the agent, is told again. */
+  restore({ hasRejected, decisions }: PermissionState): void {
+    this.hasRejected ||= hasRejected;
+    for (const [requestId, optionId] of decisions) this.host.decide(requestId, optionId);
+  }
+
+  take(record: PermissionRecord, { turn, known, isCancelling }: Asking): Permission {
     const { toolCallId } = record.request.toolCall;
     const announced = this.calls.get(toolCallId);
     const toolCall = { ...announced, ...present(record.request.toolCall) };
-    const title = textOf(toolCall['title']) ?? toolCallId;
+    const title = textOf(toolCall['title']) ?? known?.title ?? toolCallId;
     if (isCancelling) return this.cancelled(record, { turn, title });
-    const kinds = [record.request.toolCall.kind, announced['kind']].filter((each) => typeof each === 'string');
+    const kinds = [record.request.toolCall.kind, announced['kind'], known?.kind].filter((each) => typeof each === 'string');
     const decision = decide(this.options.policy, kinds, record.request.options, this.options.canAsk);
     if (decision !== null) return this.decided(record, decision, { turn, title });
     const { sessionId, actor } = this.options;
@@ -65,7 +86,7 @@ export class AcpPermissions {
       turn,
       source: 'acp',
       actor,
-      kind: textOf(toolCall['kind']) ?? 'other',
+      kind: textOf(toolCall['kind']) ?? known?.kind ?? 'other',
       title,
       toolCallId,
       toolCall: withoutUpdateKind(toolCall),
@@ -74,7 +95,7 @@ export class AcpPermissions {
       hostId: this.host.id,
       requestId: record.requestId,
     };
-    return { kind: 'ask', question };
+    return { kind: 'ask', question, eventId: `${question.id}.pending` };
   }
 
   /** Stores a question; where nobody is there to be asked, the request will be cancelled. @throws what hinders the database */
@@ -110,10 +131,12 @@ export class AcpPermissions {
   private event(record: PermissionRecord, { turn, title }: Facts, payload: Readonly<Record<string, unknown>>): Permission {
     const approvalId = this.idOf(record);
     const { toolCallId } = record.request.toolCall;
+    const eventId = `${approvalId}.approval`;
     return {
       kind: 'event',
+      eventId,
       draft: {
-        id: `${approvalId}.approval`,
+        id: eventId,
         type: 'approval',
         turn,
         source: 'system',
@@ -126,6 +149,21 @@ export class AcpPermissions {
   private idOf({ n }: PermissionRecord): string {
     return `${this.host.id}:${n}`;
   }
+}
+
+export interface PermissionState {
+  readonly hasRejected: boolean;
+  readonly decisions: [string, string | null][];
+}
+
+/** Where a request stands. */
+interface Asking {
+  /** The turn under way. */
+  readonly turn: number | null;
+  /** What was announced of its call, also before a restart. */
+  readonly known?: KnownToolCall;
+  /** The turn was told to end, so that nobody is asked any more. */
+  readonly isCancelling: boolean;
 }
 
 interface Facts {

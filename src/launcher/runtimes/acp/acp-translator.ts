@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { EventDraft } from '../../../events/event-log.types.js';
 import { contentBlock, type ContentBlock, isKnownType } from '../../../events/event-payloads.types.js';
 import type { SpoolRecord } from '../../host/agent-host.types.js';
-import { AcpUsage } from './acp-usage.js';
+import { AcpUsage, usageState } from './acp-usage.js';
 
 /** What a record becomes, in order: text that goes out at once, and events. */
 export type Translated =
@@ -24,6 +25,8 @@ export interface TranslatorOptions {
 
 interface OpenBlock {
   readonly blockId: string;
+  /** Number of its first record. */
+  readonly since: number;
   readonly turn: number | null;
   readonly author: 'assistant' | 'thought' | 'user';
   readonly messageId: string | null;
@@ -37,6 +40,15 @@ export interface KnownToolCall {
   readonly kind: string | null;
   readonly title: string | null;
 }
+
+export const translatorState = z.object({
+  turn: z.number().nullable(),
+  /** SHA-256 of the prompt, hex: whether the agent repeats it is all that is asked of it. */
+  prompt: z.string(),
+  tools: z.array(z.tuple([z.string(), z.object({ kind: z.string().nullable(), title: z.string().nullable() })])),
+  usage: usageState,
+});
+export type TranslatorState = z.infer<typeof translatorState>;
 
 const chunk = z.looseObject({ content: z.unknown(), messageId: z.string().nullish().catch(null) });
 const toolCall = z.looseObject({ toolCallId: z.string().max(1_024) });
@@ -65,7 +77,7 @@ const TYPE = /^[a-z][a-z0-9_]{0,63}$/;
  */
 export class AcpTranslator {
   private turn: number | null = null;
-  private prompt = '';
+  private prompt = digestOf('');
   private block: OpenBlock | null = null;
   private readonly tools = new Map<string, KnownToolCall>();
   private readonly usage: AcpUsage;
@@ -79,6 +91,23 @@ export class AcpTranslator {
     return this.turn;
   }
 
+  /** The record that began the text that is open; null where none is. What came before it is not needed to go on. */
+  get openSince(): number | null {
+    return this.block?.since ?? null;
+  }
+
+  /** What it knows, but for the text that is open: together with that text's records, enough to go on from elsewhere. */
+  get state(): TranslatorState {
+    return { turn: this.turn, prompt: this.prompt, tools: [...this.tools], usage: this.usage.state };
+  }
+
+  restore({ turn, prompt, tools, usage }: TranslatorState): void {
+    this.turn = turn;
+    this.prompt = prompt;
+    tools.forEach(([id, known]) => this.tools.set(id, known));
+    this.usage.restore(usage);
+  }
+
   toolCall(toolCallId: string): KnownToolCall | undefined {
     return this.tools.get(toolCallId);
   }
@@ -88,7 +117,7 @@ export class AcpTranslator {
       case 'prompt-started': {
         const closed = this.close(false);
         this.turn = record.turn;
-        this.prompt = record.text;
+        this.prompt = digestOf(record.text);
         return closed;
       }
       case 'update':
@@ -150,7 +179,7 @@ export class AcpTranslator {
     const messageId = parsed.data.messageId ?? null;
     const isSame = this.block?.author === author && this.block.messageId === messageId;
     const closed = isSame ? [] : this.close(false);
-    const block = (this.block ??= { blockId: `${this.options.hostId}:b${n}`, turn: this.turn, author, messageId, content: [], size: 0 });
+    const block = (this.block ??= this.opened(n, author, messageId));
     add(block.content, content.data);
     block.size += sizeOf(content.data);
     const full = () => (block.size >= MAX_BLOCK ? this.close(false) : []);
@@ -161,6 +190,10 @@ export class AcpTranslator {
       { kind: 'delta', delta: { blockId, turn, kind: author === 'thought' ? 'thought' : 'message', text: content.data.text } },
       ...full(),
     ];
+  }
+
+  private opened(n: number, author: OpenBlock['author'], messageId: string | null): OpenBlock {
+    return { blockId: `${this.options.hostId}:b${n}`, since: n, turn: this.turn, author, messageId, content: [], size: 0 };
   }
 
   private tool(n: number, kind: 'tool_call' | 'tool_call_update', update: unknown): Translated {
@@ -199,7 +232,7 @@ export class AcpTranslator {
     const common = { content, blockId, ...(isTruncated ? { truncated: true } : {}) };
     if (author === 'thought') return [{ kind: 'event', draft: this.draft(blockId, turn, 'thought', common) }];
     // An agent that repeats the prompt says nothing new: it is in the log as the input.
-    if (author === 'user' && textOf(content).trim() === this.prompt.trim()) return [];
+    if (author === 'user' && digestOf(textOf(content)) === this.prompt) return [];
     return [{ kind: 'event', draft: this.draft(blockId, turn, 'message', { role: author, ...common }) }];
   }
 
@@ -229,6 +262,8 @@ function add(content: ContentBlock[], next: ContentBlock): void {
 }
 
 const textOf = (content: readonly ContentBlock[]): string => content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+
+const digestOf = (text: string): string => createHash('sha256').update(text.trim()).digest('hex');
 
 /** Resources may hold much in fields of any name. */
 const sizeOf = (block: ContentBlock): number =>

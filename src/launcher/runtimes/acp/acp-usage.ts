@@ -29,6 +29,9 @@ export interface UsageIncrement {
   readonly context?: { readonly used: number; readonly size: number };
 }
 
+export const usageState = z.object({ costUsd: z.number().nullable(), context: z.string() });
+export type UsageState = z.infer<typeof usageState>;
+
 /**
  * Makes increments of what agents report. `usage_update` (ACP 1) gives the window as it stands and the cost of the conversation so far;
  * tokens come, if at all, with the answer to a prompt, for that turn (`PromptResponse.usage`, unstable).
@@ -40,6 +43,16 @@ export class AcpUsage {
   /** `isResumed`: the first cost told includes that of earlier processes, which was counted then. */
   constructor(isResumed: boolean) {
     this.costUsd = isResumed ? null : 0;
+  }
+
+  /** What it knows, to go on from elsewhere. */
+  get state(): UsageState {
+    return { costUsd: this.costUsd, context: this.context };
+  }
+
+  restore({ costUsd, context }: UsageState): void {
+    this.costUsd = costUsd;
+    this.context = context;
   }
 
   /** Undefined where `update` is no usage update; null where nothing is new. */

@@ -2,23 +2,24 @@ import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
-import { newId } from '../../../core/ids.js';
-import { hasEnvironment } from '../../../core/process/proc-stat.js';
-import { spawnGroup } from '../../../core/process/spawn-group.js';
+import type { SessionEntity } from '../../../sessions/persistence/session.entity.js';
+import { AgentHosts } from '../../agent-hosts.service.js';
 import { AgentQuestions } from '../../agent-questions.service.js';
-import type { AgentHost } from '../../host/agent-host.types.js';
-import { AgentRequestError } from '../../host/agent-host.types.js';
-import { InProcessAgentHost } from '../../host/in-process-agent-host.js';
+import { type AgentHost, AgentRequestError } from '../../host/agent-host.types.js';
+import type { RemoteAgentHost } from '../../host/remote-agent-host.js';
+import { HostPositions } from '../../host-positions.service.js';
 import { AgentStartError } from '../../launcher.errors.js';
-import type { LaunchSpec, RunningAgent, Runtime } from '../../runtime.types.js';
+import type { FoundAgent, LaunchSpec, RunningAgent, Runtime } from '../../runtime.types.js';
 import { SessionRecorder } from '../../session-recorder.service.js';
-import { AcpAgent, textOfFailure } from './acp-agent.js';
-import { chooseModel, mcpServersFor, optionsOf } from './acp-options.js';
+import { AcpAgent, type AcpAgentOptions } from './acp-agent.js';
+import { acpState } from './acp-bookmark.js';
+import { acpConversation, chooseModel, mcpServersFor, optionsOf } from './acp-options.js';
+import { textOfFailure } from './acp-outcome.js';
 
 /** JSON-RPC code of ACP: authentication required. */
 const AUTH_REQUIRED = -32000;
 
-/** Drives agents that speak the Agent Client Protocol on their standard streams: one process a session. */
+/** Drives agents that speak the Agent Client Protocol on their standard streams: one process a session, which outlives this server. */
 @Injectable()
 export class AcpRuntime implements Runtime {
   readonly kind = 'acp';
@@ -27,6 +28,8 @@ export class AcpRuntime implements Runtime {
   constructor(
     private readonly config: MusterConfig,
     private readonly recorder: SessionRecorder,
+    private readonly hosts: AgentHosts,
+    private readonly positions: HostPositions,
     private readonly questions: AgentQuestions,
   ) {}
 
@@ -34,17 +37,8 @@ export class AcpRuntime implements Runtime {
   async start(spec: LaunchSpec): Promise<RunningAgent> {
     const { session, profile, signal } = spec;
     const host = await this.spawn(spec);
-    const agent = new AcpAgent(host, this.recorder, this.questions, {
-      sessionId: session.id,
-      policy: session.policy,
-      canAsk: true,
-      actor: `agent:${session.id}`,
-    });
+    const agent = this.drive(host, session, 0);
     const bound = new AbortController();
-    void host.exited.then(({ survivors }) => {
-      if (survivors.length > 0)
-        this.logger.error({ msg: 'processes of an agent can not be ended', sessionId: session.id, pids: survivors });
-    });
     try {
       await spec.onProcess(host.process);
       signal.throwIfAborted();
@@ -66,30 +60,59 @@ export class AcpRuntime implements Runtime {
     }
   }
 
-  private async spawn({ session, profile, program, env }: LaunchSpec): Promise<AgentHost> {
+  async takeUp(session: SessionEntity): Promise<FoundAgent | null> {
+    const found = await this.hosts.reach(session.id);
+    if (!found) return null;
+    const { host, row } = found;
+    const conversation = acpConversation.safeParse(jsonOf(row.conversation)).data;
+    const state = acpState.nullable().safeParse(jsonOf(row.state));
+    if (!conversation || !state.success) {
+      await host.leave();
+      return null;
+    }
+    return { agent: this.drive(host, session, row.resumeN, { conversation, state: state.data }), wasGone: host.wasGone };
+  }
+
+  private drive(
+    host: RemoteAgentHost,
+    { id: sessionId, policy }: SessionEntity,
+    resumeN: number,
+    known?: AcpAgentOptions['known'],
+  ): AcpAgent {
+    this.positions.begin(sessionId, host.id, resumeN);
+    void host.exited.then(({ survivors }) => {
+      this.positions.end(sessionId);
+      if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
+    });
+    return new AcpAgent(host, this.recorder, this.questions, {
+      ...{ sessionId, policy, canAsk: true, actor: `agent:${sessionId}`, known },
+      expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
+      settled: () => this.positions.settled(sessionId),
+    });
+  }
+
+  private async spawn({ session, profile, program, env, persist }: LaunchSpec): Promise<RemoteAgentHost> {
     try {
-      const group = await spawnGroup({ program, args: profile.command.slice(1), cwd: session.projectDir, env });
-      const debug = (facts: Readonly<Record<string, unknown>>) =>
-        this.logger.debug({ sessionId: session.id, agent: profile.name, ...facts });
-      const belongs = (pid: number) => hasEnvironment(pid, 'MUSTER_SESSION_ID', session.id);
-      return new InProcessAgentHost(group, { id: newId(), stopGraceMs: this.config.agentStopGraceMs, belongs, debug });
+      return await this.hosts.start(session.id, { program, args: profile.command.slice(1), cwd: session.projectDir, env }, persist);
     } catch (error) {
       throw explained(error, profile.name, '');
     }
   }
 
-  private async open(host: AgentHost, agent: AcpAgent, { session, onAgentSession }: LaunchSpec): Promise<void> {
+  private async open(host: AgentHost, agent: AcpAgent, { session, onAgentSession, persist }: LaunchSpec): Promise<void> {
     const { capabilities } = await host.initialize();
     const servers: unknown = JSON.parse(session.mcpServers);
     const mcpServers = mcpServersFor(capabilities, Array.isArray(servers) ? servers : []);
     const opened = await host.newConversation({ cwd: session.projectDir, mcpServers });
-    agent.opened({ capabilities, options: optionsOf(opened) });
+    const conversation = { capabilities, options: optionsOf(opened) };
+    agent.opened(conversation);
     await onAgentSession(opened.sessionId);
     if (session.agentMode !== null) await agent.setMode(session.agentMode);
     if (session.model !== null) {
       const choice = chooseModel(optionsOf(opened), session.model);
       if (choice?.kind === 'option') await host.setConfigOption(choice.configId, choice.value);
     }
+    await persist(() => this.hosts.opened(host, session.id, conversation));
   }
 
   private async limit(signal: AbortSignal): Promise<void> {
@@ -98,6 +121,10 @@ export class AcpRuntime implements Runtime {
       return new Promise(() => undefined);
     });
   }
+}
+
+function jsonOf(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
 }
 
 const aborted = (): Error => new Error('the start was given up');
