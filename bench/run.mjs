@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { append } from './rows/append.mjs';
 import { batch } from './rows/batch.mjs';
 import { broadcast } from './rows/broadcast.mjs';
+import { conversation } from './rows/conversation.mjs';
 import { delivery } from './rows/delivery.mjs';
 import { frames } from './rows/frames.mjs';
 import { hot } from './rows/hot.mjs';
@@ -35,6 +36,7 @@ const ROWS = {
   stalled: { run: stalled, databases: false },
   size: { run: size, databases: true },
   layers: { run: layers, databases: true },
+  conversation: { run: conversation, databases: true },
 };
 
 const options = readOptions();

@@ -15,6 +15,7 @@ import { schema } from './migrations/schema.js';
 import { OpsModule } from './ops/ops.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { UsageModule } from './usage/usage.module.js';
 import { WorkspacesModule } from './workspaces/workspaces.module.js';
 
 export interface MusterOptions {
@@ -39,6 +40,7 @@ export class MusterModule {
       EventsModule,
       ApprovalsModule,
       HooksModule,
+      UsageModule,
       LauncherModule,
       RealtimeModule,
       OpsModule,

@@ -29,6 +29,10 @@ export class AgentsService {
     return profile;
   }
 
+  isKnown(name: string): boolean {
+    return this.profiles.find(name) !== undefined;
+  }
+
   /** Whether the agent's program is on this host, where, and in which version. Never fails. */
   locate(profile: AgentProfile): Promise<AgentFound> {
     return this.locator.locate(profile);

@@ -31,6 +31,11 @@ export const VARIABLES = [
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
   { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homeDirectory() },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
+  { name: 'MUSTER_MODES_FILE', describe: 'JSON file {"modes": [mode…]} with further modes of sessions. Absent: the built-in ones.' },
+  {
+    name: 'MUSTER_SESSION_EXPIRES_AFTER',
+    describe: 'How long a session may be left untouched before it expires, as in 90m, 24h or 7d. Absent: for ever.',
+  },
   { name: 'MUSTER_AGENT_ENV_ALLOW', describe: 'Names of further variables that agents inherit, separated by ",".', fallback: '' },
   { name: 'MUSTER_AGENT_START_TIMEOUT_MS', describe: 'How long an agent may take to answer its first request.', fallback: '60000' },
   { name: 'MUSTER_AGENT_STOP_GRACE_MS', describe: 'How long an agent has between SIGTERM and SIGKILL.', fallback: '5000' },

@@ -58,6 +58,13 @@ describe('the configuration', () => {
     expect(config({ MUSTER_AUTH: 'off', MUSTER_HOST: '::1' }).auth).toBe('off');
   });
 
+  it('reads how long a session may be left untouched', () => {
+    const after = (value?: string) => config(value === undefined ? {} : { MUSTER_SESSION_EXPIRES_AFTER: value }).sessionExpiresAfterMs;
+    expect([after(), after('90m'), after('24h'), after('7d'), after('45s')]).toEqual([null, 5_400_000, 86_400_000, 604_800_000, 45_000]);
+    for (const value of ['0h', '24', '1.5h', '-1h', '1w', 'soon'])
+      expect(() => after(value)).toThrow(/^MUSTER_SESSION_EXPIRES_AFTER: ".*" is no length of time\. Write a whole number/);
+  });
+
   it('reads secrets from files', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'muster-config-')), 'url');
     writeFileSync(file, 'postgres://user:pw@db.example/muster\n');

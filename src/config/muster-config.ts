@@ -36,6 +36,9 @@ export class MusterConfig {
   readonly database: DatabaseConfig;
   readonly workspaceRoots: readonly string[];
   readonly agentsFile: string | undefined;
+  readonly modesFile: string | undefined;
+  /** Null: sessions never expire. */
+  readonly sessionExpiresAfterMs: number | null;
   readonly agentEnvAllow: readonly string[];
   readonly agentStartTimeoutMs: number;
   readonly agentStopGraceMs: number;
@@ -99,6 +102,8 @@ export class MusterConfig {
       return root;
     });
     this.agentsFile = read('MUSTER_AGENTS_FILE') && resolve(text('MUSTER_AGENTS_FILE'));
+    this.modesFile = read('MUSTER_MODES_FILE') && resolve(text('MUSTER_MODES_FILE'));
+    this.sessionExpiresAfterMs = duration('MUSTER_SESSION_EXPIRES_AFTER', read('MUSTER_SESSION_EXPIRES_AFTER'));
     this.agentEnvAllow = list('MUSTER_AGENT_ENV_ALLOW', ',');
     this.agentStartTimeoutMs = whole('MUSTER_AGENT_START_TIMEOUT_MS', 100, 3_600_000);
     this.agentStopGraceMs = whole('MUSTER_AGENT_STOP_GRACE_MS', 0, 600_000);
@@ -161,6 +166,18 @@ function origin(variable: VariableName, value: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search || url.hash || url.username)
     throw new ConfigError(variable, `${JSON.stringify(value)} is not an origin`, 'Write http(s)://host[:port] and nothing behind it.');
   return url.origin;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90m` in milliseconds; null where there is none. */
+function duration(variable: VariableName, value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const [, count = '', unit = ''] = /^([1-9]\d{0,5})([smhd])$/.exec(value) ?? [];
+  const unitMs = UNIT_MS[unit];
+  if (unitMs === undefined)
+    throw new ConfigError(variable, `${JSON.stringify(value)} is no length of time`, 'Write a whole number with s, m, h or d: 24h.');
+  return Number(count) * unitMs;
 }
 
 function pick(environment: Environment, names: readonly string[]): Record<string, string> {

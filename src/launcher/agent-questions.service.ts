@@ -5,8 +5,8 @@ import type { Answer, NewApproval } from '../approvals/approval.types.js';
 
 const RETRY_MS = 1_000;
 
-/** Tells an agent the answer to its question; does nothing where it has one. */
-export type Answering = (answer: Answer) => void;
+/** Tells an agent the answer to its question; does nothing where it has one. Resolves when its host has it. */
+export type Answering = (answer: Answer) => Promise<void>;
 
 /** Brings the questions of agents to people, and their answers back: each once, also over a restart that the agent survives. */
 @Injectable()
@@ -41,20 +41,22 @@ export class AgentQuestions {
   async deliver(approvalId: string): Promise<void> {
     const approval = await this.approvals.find(approvalId);
     const answer = approval && approval.deliveredAt === null ? answerOf(approval) : null;
-    if (answer && typeof approval?.hostId === 'string') await this.tell(approval.hostId, answer);
+    if (answer && typeof approval?.hostId === 'string') this.tell(approval.hostId, answer);
   }
 
-  private async tell(hostId: string, answer: Answer): Promise<void> {
-    const answering = this.hosts.get(hostId);
-    if (!answering) return;
-    answering(answer);
-    await this.approvals.noteDelivered(answer.approvalId);
+  /** Nobody waits for it: whoever did not hear of it is told when it is reached again. */
+  private tell(hostId: string, answer: Answer): void {
+    const { approvalId } = answer;
+    this.hosts
+      .get(hostId)?.(answer)
+      .then(() => this.approvals.noteDelivered(approvalId))
+      .catch((error: unknown) => this.logger.debug({ msg: 'an answer was not heard', hostId, approvalId, err: error }));
   }
 
   private async catchUp(hostId: string): Promise<void> {
     while (this.hosts.has(hostId)) {
       try {
-        for (const answer of await this.approvals.answersFor(hostId)) await this.tell(hostId, answer);
+        for (const answer of await this.approvals.answersFor(hostId)) this.tell(hostId, answer);
         return;
       } catch (error) {
         this.logger.warn({ msg: 'answers to an agent wait: they could not be read', hostId, err: error });

@@ -17,6 +17,7 @@ import { LeftProcesses } from './left-processes.service.js';
 import { AnswerWhenApprovalDecidedListener } from './listeners/answer-when-approval-decided.listener.js';
 import { AnswerWhenApprovalExpiredListener } from './listeners/answer-when-approval-expired.listener.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
+import { EndWhenSessionExpiredListener } from './listeners/end-when-session-expired.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
@@ -44,6 +45,7 @@ import { SessionRecorder } from './session-recorder.service.js';
     AnswerWhenApprovalExpiredListener,
     BootReconciliation,
     EndWhenSessionDeletedListener,
+    EndWhenSessionExpiredListener,
     HostPositions,
     InterruptWhenInterruptRequestedListener,
     LaunchWhenSessionCreatedListener,

@@ -6,7 +6,7 @@ import { LogNotFoundError } from '../events/events.errors.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { isLive } from '../sessions/session.state.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
-import type { BegunTurn } from '../sessions/session-lifecycle.types.js';
+import type { BegunTurn } from '../sessions/turn.types.js';
 import { SessionNotFoundError } from '../sessions/sessions.errors.js';
 import type { AgentStarter } from './agent-starter.service.js';
 import { AgentGoneError } from './host/agent-host.types.js';
@@ -214,9 +214,10 @@ export class SessionDriver {
     if (this.request && outcome.state !== 'completed') return this.ended(false);
     const { state, error } = outcome;
     const stopReason = state === 'cancelled' && this.timedOutAfterMs !== null ? 'timed_out' : outcome.stopReason;
-    await this.persist(() => this.lifecycle.endTurn(this.sessionId, begun.turn, { state, stopReason, error }));
+    const status = await this.persist(() => this.lifecycle.endTurn(this.sessionId, begun.turn, { state, stopReason, error }));
     this.timedOutAfterMs = null;
-    return null;
+    // Its mode may end it with its work.
+    return status === 'completed' ? { to: 'completed', options: {} } : null;
   }
 
   /** Null where the agent was gone before it answered. */

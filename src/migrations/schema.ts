@@ -6,9 +6,16 @@ import { DatabaseIdentityEntity } from '../core/database/database-identity.entit
 import { ListenerCursorEntity, OutboxCounterEntity, OutboxEntity } from '../core/database/outbox.entity.js';
 import { IdempotencyKeyEntity } from '../core/idempotency/persistence/idempotency-key.entity.js';
 import { blobSchema } from '../events/persistence/blob.entity.js';
-import { OpenBlockEntity, SessionBlobEntity, SessionEventEntity, SessionHeadEntity } from '../events/persistence/session-event.entity.js';
+import {
+  OpenBlockEntity,
+  SessionBlobEntity,
+  SessionEventEntity,
+  SessionHeadEntity,
+  ToolEventEntity,
+} from '../events/persistence/session-event.entity.js';
 import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
+import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
@@ -17,6 +24,7 @@ import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { Approvals1795266000000 } from './1795266000000-approvals.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
+import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -35,7 +43,9 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    ToolEventEntity,
     TurnEntity,
+    UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
     blobSchema(dialect),
@@ -48,5 +58,6 @@ export const schema: Schema = {
     Retention1795262400000,
     Approvals1795266000000,
     AgentHosts1795269600000,
+    Reads1795273200000,
   ],
 };

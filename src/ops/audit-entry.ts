@@ -33,6 +33,7 @@ const CHANGES: Readonly<Record<string, (facts: Facts) => Change>> = {
   'session.stop-requested': ({ status }) => ({ before: { status }, after: { stopRequested: true } }),
   'session.deleted': (facts) => ({ before: facts }),
   'session.updated': ({ before, after }) => ({ before: factsIn(before), after: factsIn(after) }),
+  'session.state-changed': ({ before, after }) => ({ before: factsIn(before), after: factsIn(after) }),
   'workspace.updated': ({ before, after }) => ({ before: factsIn(before), after: factsIn(after) }),
   'workspace.deleted': (facts) => ({ before: facts }),
   'workspace.member-set': ({ principalId, before, after }) => ({

@@ -8,6 +8,8 @@ import { EventLog } from '../events/event-log.service.js';
 import { parseContent, textLength } from './dto/content.validator.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { SessionEntity } from './persistence/session.entity.js';
+import { rulesOf } from './modes/mode.types.js';
+import { policyIn } from './modes/modes.service.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { subjectOf } from './session-lifecycle.service.js';
@@ -35,11 +37,12 @@ export class SessionCreation {
 
   /**
    * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
-   * @throws UnknownAgentError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
+   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
    */
   async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
-    const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request);
+    const mode = this.surroundings.mode(request);
+    const { agent, runtime } = isExternal ? reporterOf(request) : this.surroundings.agent(request, mode);
     if (isExternal && request.prompt !== undefined)
       throw new InvalidInputError('prompt: an external session takes none, its agent is not ours.', {
         issues: [{ path: 'prompt', message: 'not with runtime external' }],
@@ -56,7 +59,8 @@ export class SessionCreation {
       name: request.name ?? nameOf(content, agent),
       agent,
       runtime,
-      mode: null,
+      mode: mode?.id ?? null,
+      modeRules: mode && JSON.stringify(rulesOf(mode)),
       status: isExternal ? 'running' : 'queued',
       origin: isExternal ? 'reported' : 'launched',
       parentId: request.parentId ?? null,
@@ -73,7 +77,7 @@ export class SessionCreation {
       step: null,
       state: '{}',
       metadata: JSON.stringify(request.metadata ?? {}),
-      policy: request.policy ?? 'ask',
+      policy: policyIn(mode, request.policy, 'ask'),
       isolation: 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,
@@ -85,6 +89,7 @@ export class SessionCreation {
       endReason: null,
       stopRequestedAt: null,
       lastMessagePreview: null,
+      lastMessageSeq: null,
       usageInput: 0,
       usageOutput: 0,
       usageCacheRead: 0,

@@ -10,10 +10,12 @@ import type { InputEntity, SessionEntity } from './persistence/session.entity.js
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
+import { begunOf } from './begun-turn.js';
 import { draft } from './session-drafts.js';
-import type { BegunTurn, TurnEnd } from './session-lifecycle.types.js';
 import { SessionParts } from './session-parts.service.js';
-import { isEnded, mayMove } from './session.state.js';
+import type { BegunTurn, TurnEnd } from './turn.types.js';
+import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
+import { givesUpQuestions, isEnded, mayMove } from './session.state.js';
 import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 
@@ -26,9 +28,6 @@ export interface MoveOptions {
   /** Further columns to write with the move. */
   readonly changes?: Partial<SessionEntity>;
 }
-
-/** Nobody answers what was asked before: its agent is gone, or was told to end. */
-const GIVES_UP: readonly SessionStatus[] = ['suspended', 'lost', 'completed', 'failed', 'stopped', 'expired'];
 
 /** Characters of an end reason that are kept. */
 const MAX_REASON = 8_000;
@@ -119,25 +118,25 @@ export class SessionLifecycle {
       await this.turns.updateInput(input.id, { turn });
       await this.moveIn(work, session, 'running', {});
       await this.log.appendIn(work, id, [draft('turn', turn, { state: 'started' })]);
-      return { turn, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode, elapsedMs: 0 };
+      return begunOf(session, turn, input, 0);
     });
   }
 
   /** The turn that has not ended yet; null where there is none. */
   async turnUnderWay(id: string): Promise<BegunTurn | null> {
-    const last = await this.turns.lastTurn(id);
+    const [session, last] = [await this.sessions.find(id), await this.turns.lastTurn(id)];
     const input = last?.inputId && last.endedAt === null ? await this.turns.findInput(last.inputId) : null;
-    if (!last || !input) return null;
+    if (!session || !last || !input) return null;
     const elapsedMs = Math.max(0, Date.parse(this.clock.nowIso()) - Date.parse(last.startedAt));
-    return { turn: last.number, inputId: input.id, content: storedContent(input.content), agentMode: input.agentMode, elapsedMs };
+    return begunOf(session, last.number, input, elapsedMs);
   }
 
-  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, or an input waits. */
+  /** Puts an idle session aside whose process is to be freed; false where it is not idle any more, an input waits, or its mode can't be resumed. */
   suspendIdle(id: string, reason: string, inDoubt = false): Promise<boolean> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (inDoubt && session?.status === 'suspended') return true;
-      if (session?.status !== 'idle' || (await this.turns.nextInput(id))) return false;
+      if (session?.status !== 'idle' || !isResumable(session) || (await this.turns.nextInput(id))) return false;
       await this.moveIn(work, session, 'suspended', { reason, changes: { processId: null, processStartedAt: null } });
       return true;
     });
@@ -151,25 +150,34 @@ export class SessionLifecycle {
     });
   }
 
-  /** Ends the turn under way, if there is one, and moves on: to `idle`, or to `failed` where the turn failed. */
-  endTurn(id: string, turn: number, end: TurnEnd): Promise<void> {
+  /**
+   * Ends the turn under way, if there is one, and moves on: to `idle`, or where the turn failed or the mode says so, to its end. Gives the
+   * status it has then; null where there is no such session.
+   */
+  endTurn(id: string, turn: number, end: TurnEnd): Promise<SessionStatus | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
-      if (!session || isEnded(session.status)) return;
+      if (!session || isEnded(session.status)) return session?.status ?? null;
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
-      if (last?.number === turn && last.endedAt !== null) return;
+      if (last?.number === turn && last.endedAt !== null) return session.status;
       await this.closeTurnIn(work, session, turn, end);
-      if (session.status !== 'running' && session.status !== 'awaiting_approval') return;
-      await this.moveIn(work, session, end.state === 'failed' ? 'failed' : 'idle', end.error === undefined ? {} : { reason: end.error });
+      if (session.status !== 'running' && session.status !== 'awaiting_approval') return session.status;
+      const to = statusAfterTurn(session, end.state, (await this.turns.nextInput(id)) !== null);
+      return (await this.moveIn(work, session, to, end.error === undefined ? {} : { reason: end.error })).status;
     });
   }
 
   /**
    * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
-   * knows whether they arrived, and says why. Does nothing where the session has ended already.
+   * knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the session has
+   * ended already.
    */
-  processGone(id: string, to: 'failed' | 'stopped' | 'lost' | 'completed', options: MoveOptions): Promise<SessionEntity | null> {
+  processGone(
+    id: string,
+    to: 'failed' | 'stopped' | 'lost' | 'completed' | 'expired',
+    options: MoveOptions,
+  ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return null;
@@ -184,8 +192,9 @@ export class SessionLifecycle {
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
-      if (!mayMove(session.status, to, session.runtime)) return session;
-      return this.moveIn(work, session, to, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+      const outcome = to === 'failed' ? failureOf(session) : to;
+      if (!mayMove(session.status, outcome, session.runtime)) return session;
+      return this.moveIn(work, session, outcome, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
     });
   }
 
@@ -211,8 +220,7 @@ export class SessionLifecycle {
     const { by = SYSTEM, reason, exitCode, exitSignal } = options;
     const now = this.clock.nowIso();
     const ends = isEnded(to);
-    if (GIVES_UP.includes(to) || (from === 'awaiting_approval' && to === 'idle'))
-      await this.parts.close(work, session, reason ?? `the session became ${to}`, by);
+    if (givesUpQuestions(from, to)) await this.parts.close(work, session, reason ?? `the session became ${to}`, by);
     const changes: Partial<SessionEntity> = {
       ...options.changes,
       status: to,
@@ -256,7 +264,8 @@ export class SessionLifecycle {
     return session;
   }
 
-  private async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
+  /** As {@link lock}; null where there is no such session. */
+  async lockIfThere(work: Work, id: string): Promise<SessionEntity | null> {
     return (await this.log.tryLock(work, id)) ? this.sessions.find(id) : null;
   }
 

@@ -14,7 +14,7 @@ const PREVIEW_LENGTH = 200;
 const MAX_LOOKED_AT = 4_000;
 const message = PAYLOADS.message.pick({ role: true, content: true });
 
-/** Keeps what lists show of a session (last message, usage) in step with its log, and tells of decisions in it, in the log's own transaction. */
+/** Keeps what lists show of a session (last message and where it is, usage) in step with its log, and tells of decisions in it, in the log's own transaction. */
 @Injectable()
 export class SessionProjection implements OnModuleInit {
   constructor(
@@ -32,21 +32,24 @@ export class SessionProjection implements OnModuleInit {
   /** All in one statement on PostgreSQL, where each would be a way to the database and back. */
   private async preview(work: Work, growths: readonly Growth[]): Promise<void> {
     const previews = growths.flatMap(({ head, fresh }) => {
-      const last = fresh.findLast(({ type }) => type === 'message');
-      const text = last && previewOf(last.value);
-      return text ? [{ id: head.sessionId, text }] : [];
+      for (let index = fresh.length - 1; index >= 0; index--) {
+        const event = fresh[index];
+        const text = event?.type === 'message' ? previewOf(event.value) : undefined;
+        if (text !== undefined) return [{ id: head.sessionId, text, seq: head.lastSeq + 1 + index }];
+      }
+      return [];
     });
     if (previews.length === 0) return;
     const now = this.clock.nowIso();
     if (work.dialect === 'postgres')
       await work.query(
-        'update sessions as s set last_message_preview = v.preview, updated_at = ? from unnest(?::varchar[], ?::varchar[]) as v(id, preview) where s.id = v.id',
-        [now, previews.map(({ id }) => id), previews.map(({ text }) => text)],
+        'update sessions as s set last_message_preview = v.preview, last_message_seq = v.seq, updated_at = ? from unnest(?::varchar[], ?::varchar[], ?::integer[]) as v(id, preview, seq) where s.id = v.id',
+        [now, previews.map(({ id }) => id), previews.map(({ text }) => text), previews.map(({ seq }) => seq)],
       );
     else
       await work.each(
-        'update sessions set last_message_preview = ?, updated_at = ? where id = ?',
-        previews.map(({ id, text }) => [text, now, id]),
+        'update sessions set last_message_preview = ?, last_message_seq = ?, updated_at = ? where id = ?',
+        previews.map(({ id, text, seq }) => [text, seq, now, id]),
       );
   }
 

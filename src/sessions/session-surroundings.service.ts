@@ -6,6 +6,8 @@ import { InvalidInputError } from '../core/errors/domain.error.js';
 import { PathRules } from '../workspaces/path-rules.js';
 import { WorkspacesService } from '../workspaces/workspaces.service.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
+import type { Mode } from './modes/mode.types.js';
+import { Modes } from './modes/modes.service.js';
 import type { RuntimeKind } from './session.types.js';
 
 export interface Place {
@@ -21,11 +23,23 @@ export class SessionSurroundings {
     private readonly workspaces: WorkspacesService,
     private readonly paths: PathRules,
     private readonly access: Access,
+    private readonly modes: Modes,
   ) {}
 
-  /** @throws UnknownAgentError */
-  agent({ agent = '' }: CreateSessionRequest): { agent: string; runtime: RuntimeKind } {
-    const { name, runtime } = this.agents.getOrFail(agent);
+  /** @throws UnknownModeError */
+  mode({ mode }: CreateSessionRequest): Mode | null {
+    return mode === undefined ? null : this.modes.getOrFail(mode);
+  }
+
+  /** As asked for, or as the mode says. @throws UnknownAgentError, InvalidInputError where neither names one */
+  agent({ agent }: CreateSessionRequest, mode: Mode | null): { agent: string; runtime: RuntimeKind } {
+    const wanted = agent ?? mode?.agent;
+    if (wanted === undefined)
+      throw new InvalidInputError('agent: a session needs one, and its mode names none.', {
+        remedy: 'Give the name of an agent profile: see GET /api/agents.',
+        issues: [{ path: 'agent', message: 'needed: the mode names none' }],
+      });
+    const { name, runtime } = this.agents.getOrFail(wanted);
     return { agent: name, runtime };
   }
 

@@ -31,6 +31,17 @@ export interface SessionUpdated {
   readonly after: ChangedFields;
 }
 
+/** How far its work is was said anew. `changed`: which of `phase`, `step` and `state`. */
+export interface SessionStateChanged {
+  readonly sessionId: string;
+  readonly phase: string | null;
+  readonly step: number | null;
+  readonly changed: readonly string[];
+  /** The fields in `changed`, as they were and as they are; a large value is told by its size only. */
+  readonly before: ChangedFields;
+  readonly after: ChangedFields;
+}
+
 export interface SessionDeleted {
   readonly sessionId: string;
   readonly name: string;
@@ -83,6 +94,7 @@ declare module '../core/event-bus/domain-event.types.js' {
     'session.created': SessionCreated;
     'session.status-changed': SessionStatusChanged;
     'session.updated': SessionUpdated;
+    'session.state-changed': SessionStateChanged;
     'session.deleted': SessionDeleted;
     'session.input-accepted': SessionInputAccepted;
     'session.interrupt-requested': SessionInterruptRequested;

@@ -1,19 +1,33 @@
-import { Body, Delete, Get, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Delete, Get, Headers, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { MusterController } from '../auth/muster-controller.decorator.js';
 import type { Principal } from '../auth/principal.types.js';
 import { CurrentPrincipal, Id } from '../auth/request-params.decorator.js';
 import { Route } from '../auth/route.decorator.js';
+import { etagOf, parseIfMatch } from '../core/http/if-match.js';
 import { CreateSessionRequest } from './dto/create-session.dto.js';
-import { DeleteSessionQuery, ListSessionsQuery, PatchSessionRequest, SessionInputRequest } from './dto/session-requests.dto.js';
+import {
+  DeleteSessionQuery,
+  ListSessionsQuery,
+  PatchSessionRequest,
+  PatchSessionStateRequest,
+  SessionInputRequest,
+} from './dto/session-requests.dto.js';
 import { InputAcceptedResponse, SessionDeletedResponse, SessionPageResponse, SessionResponse } from './dto/session.response.js';
 import { PATH_ERROR_CODES } from '../workspaces/path.errors.js';
 import { SessionCreation } from './session-creation.service.js';
+import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { creationUse } from './session.types.js';
 import { SESSION_EXAMPLE } from './dto/session.example.js';
 import { SessionsService } from './sessions.service.js';
 
+const IF_MATCH = {
+  name: 'If-Match',
+  required: false,
+  description: 'The ETag of what you read: refused with 409 `version_conflict` where it changed since.',
+};
 const NOT_FOUND = { 404: ['session_not_found'] } as const;
 
 @MusterController('sessions', 'sessions')
@@ -22,6 +36,7 @@ export class SessionsController {
     private readonly sessions: SessionsService,
     private readonly creation: SessionCreation,
     private readonly stops: SessionStops,
+    private readonly states: SessionStates,
   ) {}
 
   @Post()
@@ -42,7 +57,7 @@ export class SessionsController {
     },
     response: { status: 201, type: SessionResponse, example: { ...SESSION_EXAMPLE, status: 'queued' } },
     errors: {
-      400: ['unknown_agent', ...PATH_ERROR_CODES],
+      400: ['unknown_agent', 'unknown_mode', ...PATH_ERROR_CODES],
       404: ['workspace_not_found'],
       409: ['external_id_taken', 'workspace_busy'],
       503: ['path_unusable'],
@@ -78,11 +93,18 @@ export class SessionsController {
     response: { type: SessionResponse, example: SESSION_EXAMPLE },
     errors: NOT_FOUND,
   })
-  async get(@CurrentPrincipal() principal: Principal, @Id() id: string): Promise<SessionResponse> {
-    return SessionResponse.of(await this.sessions.get(principal, id));
+  async get(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<SessionResponse> {
+    const view = await this.sessions.get(principal, id);
+    response.setHeader('ETag', etagOf(view.session));
+    return SessionResponse.of(view);
   }
 
   @Patch(':id')
+  @ApiHeader(IF_MATCH)
   @Route({
     id: 'patchSession',
     summary: 'Rename a session, or change its metadata',
@@ -91,8 +113,45 @@ export class SessionsController {
     response: { type: SessionResponse, example: SESSION_EXAMPLE },
     errors: { ...NOT_FOUND, 409: ['version_conflict'] },
   })
-  async patch(@CurrentPrincipal() principal: Principal, @Id() id: string, @Body() request: PatchSessionRequest): Promise<SessionResponse> {
-    return SessionResponse.of(await this.sessions.patch(principal, id, request));
+  async patch(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Body() request: PatchSessionRequest,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<SessionResponse> {
+    const view = await this.sessions.patch(principal, id, request, parseIfMatch(ifMatch));
+    response.setHeader('ETag', etagOf(view.session));
+    return SessionResponse.of(view);
+  }
+
+  @Patch(':id/state')
+  @ApiHeader(IF_MATCH)
+  @Route({
+    id: 'patchSessionState',
+    summary: 'Say how far the work of a session is',
+    description: 'For its agent, with the token it was given, and for whoever may steer the session. Tells `session.state-changed`.',
+    permission: 'events:append',
+    body: {
+      type: PatchSessionStateRequest,
+      examples: {
+        'a phase': { phase: 'execution', step: 2 },
+        'all of it': { phase: 'planning', step: 1, state: { plan: ['look', 'change', 'test'] } },
+      },
+    },
+    response: { type: SessionResponse, example: { ...SESSION_EXAMPLE, phase: 'execution', step: 2 } },
+    errors: { ...NOT_FOUND, 409: ['version_conflict'] },
+  })
+  async patchState(
+    @CurrentPrincipal() principal: Principal,
+    @Id() id: string,
+    @Body() request: PatchSessionStateRequest,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<SessionResponse> {
+    const view = await this.states.change(principal, id, request, parseIfMatch(ifMatch));
+    response.setHeader('ETag', etagOf(view.session));
+    return SessionResponse.of(view);
   }
 
   @Delete(':id')

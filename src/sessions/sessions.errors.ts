@@ -59,3 +59,33 @@ export class NotSupportedError extends DomainError {
   readonly code = 'not_supported';
   readonly kind = 'conflict';
 }
+
+/** No mode has this id. */
+export class UnknownModeError extends DomainError {
+  readonly code = 'unknown_mode';
+  readonly kind = 'invalid_input';
+  constructor(id: string, known: readonly string[]) {
+    super(`There is no mode ${JSON.stringify(id.slice(0, 100).toWellFormed())}.`, {
+      remedy: `Known are: ${known.join(', ')}. Further ones go into MUSTER_MODES_FILE.`,
+      context: { known },
+    });
+  }
+}
+
+/** The session's mode is not made for being suspended and resumed. */
+export class ModeNotResumableError extends DomainError {
+  readonly code = 'mode_not_resumable';
+  readonly kind = 'conflict';
+  constructor(act: 'suspended' | 'resumed', mode: string) {
+    super(`A session of the mode ${mode} can't be ${act}.`, {
+      remedy: 'Start a new session, in a mode whose supportsResume is true: see GET /api/sessions/modes/list.',
+      context: { mode },
+    });
+  }
+}
+
+/** There is no answer of the agent yet, or there never will be one. */
+export class ResultNotFoundError extends DomainError {
+  readonly code = 'result_not_found';
+  readonly kind = 'not_found';
+}

@@ -3,8 +3,12 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
+import { ModesController } from './modes/modes.controller.js';
+import { Modes } from './modes/modes.service.js';
 import { ExternalSessions } from './external-sessions.service.js';
+import { ExpiryRepository } from './persistence/expiry.repository.js';
 import { SessionBriefsRepository } from './persistence/session-briefs.repository.js';
+import { EndedSessionsRepository } from './persistence/ended-sessions.repository.js';
 import { RetentionRepository } from './persistence/retention.repository.js';
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
@@ -12,10 +16,14 @@ import { RetentionSweeper } from './retention-sweeper.service.js';
 import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
+import { SessionExpiry } from './session-expiry.service.js';
+import { SessionHistory } from './session-history.service.js';
+import { SessionReadsController } from './session-reads.controller.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionParts } from './session-parts.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionScope } from './session-scope.service.js';
+import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
 import { SessionTrimming } from './session-trimming.service.js';
@@ -25,19 +33,25 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [SessionsController],
+  controllers: [ModesController, SessionReadsController, SessionsController],
   providers: [
+    EndedSessionsRepository,
+    ExpiryRepository,
     ExternalSessions,
+    Modes,
     SessionBriefsRepository,
     RetentionRepository,
     RetentionSweeper,
     SessionCounts,
     SessionCreation,
     SessionDetachment,
+    SessionExpiry,
+    SessionHistory,
     SessionLifecycle,
     SessionParts,
     SessionProjection,
     SessionScope,
+    SessionStates,
     SessionStops,
     SessionSurroundings,
     SessionTrimming,

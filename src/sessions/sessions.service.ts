@@ -11,9 +11,10 @@ import type { InputEntity, SessionEntity } from './persistence/session.entity.js
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { SessionLifecycle, subjectOf } from './session-lifecycle.service.js';
+import { assertVersion } from './session-versions.js';
 import { SessionScope } from './session-scope.service.js';
 import { isEnded, isLive } from './session.state.js';
-import { NotSupportedError, SessionLiveError, SessionStatusError, VersionConflictError } from './sessions.errors.js';
+import { NotSupportedError, SessionLiveError, SessionStatusError } from './sessions.errors.js';
 
 /** Sessions that some process of ours may be working for, so that a stop is its launcher's to carry out. */
 const LAUNCHED_RUNTIMES: readonly string[] = ['acp', 'process', 'terminal'];
@@ -42,15 +43,16 @@ export class SessionsService {
   }
 
   /** @throws SessionNotFoundError, VersionConflictError */
-  async patch(principal: Principal, id: string, { version, metadata, ...fields }: PatchSessionRequest): Promise<SessionWithHead> {
+  async patch(
+    principal: Principal,
+    id: string,
+    { version, metadata, ...fields }: PatchSessionRequest,
+    versions?: readonly string[],
+  ): Promise<SessionWithHead> {
     const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
-      if (version !== undefined && version !== session.version)
-        throw new VersionConflictError(`The session has version ${session.version} by now, not ${version}.`, {
-          remedy: 'Read it again and repeat the change.',
-          context: { version: session.version },
-        });
+      assertVersion(session, version, versions);
       const changes: Partial<SessionEntity> = { ...fields, ...(metadata === undefined ? {} : { metadata: JSON.stringify(metadata) }) };
       const changed = Object.entries(changes).flatMap(([key, value]) => (value === undefined ? [] : [key]));
       if (changed.length === 0) return;

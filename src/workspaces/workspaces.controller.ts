@@ -8,7 +8,7 @@ import { Route } from '../auth/route.decorator.js';
 import { WORKSPACE_EXAMPLE } from './dto/workspace.example.js';
 import { CreateWorkspaceRequest, ListWorkspacesQuery, PatchWorkspaceRequest } from './dto/workspace-requests.dto.js';
 import { WorkspaceDeletedResponse, WorkspacePageResponse, WorkspaceResponse } from './dto/workspace.response.js';
-import { etagOf, parseIfMatch } from './if-match.js';
+import { etagOf, parseIfMatch } from '../core/http/if-match.js';
 import { PATH_ERROR_CODES } from './path.errors.js';
 import { WorkspacesService } from './workspaces.service.js';
 

@@ -30,6 +30,9 @@ for (const name of AGENTS)
         server = await ServerProcess.start(environment);
       }, 60_000);
       afterAll(async () => {
+        // Also where the test has failed: with this server nothing would end them.
+        for (const { id } of (await server?.call('GET', '/api/sessions'))?.body.items ?? [])
+          await server.call('POST', `/api/sessions/${id}/stop`);
         await server?.end();
         await database?.drop();
         await model?.stop();

@@ -44,13 +44,17 @@ async function act(fault: Fault, { target, readers, flooder, sessionOf }: Player
   switch (fault.kind) {
     case 'kill':
     case 'restart':
-      await target.stop(fault.kind === 'kill' ? 'SIGKILL' : 'SIGTERM');
-      await pause(fault.forMs);
-      return target.startAgain();
+      return target.alone(async () => {
+        await target.stop(fault.kind === 'kill' ? 'SIGKILL' : 'SIGTERM');
+        await pause(fault.forMs);
+        await target.startAgain();
+      });
     case 'pause':
-      target.pause();
-      await pause(fault.forMs);
-      return target.resume();
+      return target.alone(async () => {
+        target.pause();
+        await pause(fault.forMs);
+        target.resume();
+      });
     case 'database-restart':
       await target.stopDatabase();
       await pause(fault.forMs);

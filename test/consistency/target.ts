@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dialect } from '../../src/core/database/dialect.js';
+import { Turns } from '../../src/core/database/turns.js';
 import { PostgresCluster } from '../support/postgres-cluster.js';
 import { ServerProcess } from '../support/server-process.js';
 import { NO_SMALL_DISK, SmallDisk } from '../support/small-disk.js';
@@ -25,6 +26,7 @@ export interface TargetOptions {
 
 /** The server as a process, with a database and a data directory of its own, behind a proxy: all that can be broken. */
 export class Target {
+  private readonly turns = new Turns();
   private isMeantToRun = true;
 
   private constructor(
@@ -87,6 +89,11 @@ export class Target {
   /** What the server printed since it was last started. */
   get log(): string {
     return this.server.log;
+  }
+
+  /** One at a time does something to the process of the server: on a busy machine a start takes longer than its schedule thinks. */
+  alone(act: () => Promise<void>): Promise<void> {
+    return this.turns.take(act);
   }
 
   async stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

@@ -132,7 +132,7 @@ describe('an agent behind a shim', () => {
     const others = taking(next);
     await eventually(() => kinds(others).includes('permission'));
     const asked = others.find((each) => each.kind === 'permission');
-    for (let time = 0; time < 3; time++) next.decide(asked?.requestId ?? '', 'allow_once');
+    for (let time = 0; time < 3; time++) await next.decide(asked?.requestId ?? '', 'allow_once');
     await eventually(() => kinds(others).includes('prompt-finished'));
     expect(readFileSync(join(root, 'ran'), 'utf8')).toBe('x\n');
   });

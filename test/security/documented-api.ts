@@ -80,6 +80,8 @@ export function documentedFrames(document: any): DocumentedFrame[] {
 const PARAMETERS: Readonly<Record<string, (target: Target) => string>> = {
   '/api/workspaces/{id}': ({ workspaceId }) => workspaceId,
   '/api/workspaces/{id}/members/{principalId}': ({ memberId }) => encodeURIComponent(memberId),
+  // No process has it: a pid is below 2^22 (proc(5)).
+  '/api/agents/orphans/{pid}': () => '4194305',
   '/api/sessions/{id}': ({ sessionId }) => sessionId,
   '/api/sessions/{id}/blobs/{sha256}': ({ sha256 }) => sha256,
   '/api/keys/{id}': ({ keyId }) => keyId,

@@ -19,6 +19,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('workspaces', 'Project directories on this host')
     .addTag('agents', 'Coding agents and how they are started')
     .addTag('sessions', 'Conversations of agents: start, steer, end')
+    .addTag('usage', 'Tokens and cost')
     .addTag('events', 'The log of every session, and the feed across them')
     .addTag('access', 'Who asks')
     .addTag('ops', 'Health and figures')

@@ -4,8 +4,6 @@ const RETURN = 0x0d;
 /** One line without its end. */
 export interface Line {
   readonly text: string;
-  /** Of the text, as they came. */
-  readonly bytes: number;
   /** Bytes of the line beyond the limit, which are gone. */
   readonly dropped: number;
 }
@@ -46,7 +44,7 @@ export class LineSplitter {
   private take(): Line {
     const bytes = Buffer.concat(this.pieces, this.size);
     const end = bytes.at(-1) === RETURN ? bytes.length - 1 : bytes.length;
-    const line = { text: bytes.toString('utf8', 0, end), bytes: end, dropped: this.dropped };
+    const line = { text: bytes.toString('utf8', 0, end), dropped: this.dropped };
     this.pieces = [];
     this.size = 0;
     this.dropped = 0;

@@ -138,7 +138,7 @@ export class EventLogStore {
   }
 
   async remove(work: Work, sessionId: string): Promise<void> {
-    for (const name of ['session_events', 'open_blocks', 'session_heads'])
+    for (const name of ['session_events', 'tool_events', 'open_blocks', 'session_heads'])
       await work.query(`delete from ${name} where session_id = ?`, [sessionId]);
   }
 

@@ -24,6 +24,7 @@ export class SessionHeadEntity {
 /** One immutable event. */
 @Entity('session_events')
 @Index('uq_session_events_id', ['sessionId', 'id'], { unique: true })
+@Index('idx_session_events_messages', ['sessionId', 'seq'], { where: `type in ('message', 'input')` })
 export class SessionEventEntity {
   @PrimaryColumn({ type: 'varchar', length: 64 })
   sessionId: string;
@@ -51,6 +52,19 @@ export class SessionEventEntity {
   /** JSON text, made once at ingest; null where retention has trimmed it. */
   @Column({ type: 'text', nullable: true })
   payload: string | null;
+}
+
+/** Which events of a log are about the same tool call: they may lie far apart. */
+@Entity('tool_events')
+@Index('idx_tool_events_call', ['sessionId', 'callKey', 'seq'])
+export class ToolEventEntity {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  sessionId: string;
+  @PrimaryColumn({ type: 'integer' })
+  seq: number;
+  /** Of the `toolCallId`, which may be any text: the beginning of its SHA-256. */
+  @Column({ type: 'varchar', length: 32 })
+  callKey: string;
 }
 
 /** Streaming text that is not an event yet, as last saved. */

@@ -64,6 +64,7 @@ export class TrimStore {
 
   async trim(work: Work, sessionId: string, from: number, to: number): Promise<void> {
     await work.query('update session_events set payload = null where session_id = ? and seq >= ? and seq <= ?', [sessionId, from, to]);
+    await work.query('delete from tool_events where session_id = ? and seq <= ?', [sessionId, to]);
     await work.query('update session_heads set earliest_seq = ? where session_id = ?', [to + 1, sessionId]);
   }
 }

@@ -80,8 +80,8 @@ export interface AgentCommands {
   prompt(turn: number, content: readonly PromptBlock[]): Promise<void>;
   /** Asks the prompt under way to end, and answers its open permission requests with `cancelled`. */
   cancel(): Promise<void>;
-  /** Answers a permission request; null cancels it. Does nothing where it is answered already. */
-  decide(requestId: string, optionId: string | null): void;
+  /** Answers a permission request; null cancels it. Does nothing where it is answered already. Resolves when the host has it, which keeps it. */
+  decide(requestId: string, optionId: string | null): Promise<void>;
 }
 
 /**

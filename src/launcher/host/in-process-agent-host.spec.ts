@@ -126,8 +126,8 @@ describe('an agent host', () => {
     await host.prompt(1, prompt);
     await until(() => kinds(records).includes('permission'));
     const [permission] = records.filter((each) => each.kind === 'permission');
-    host.decide(permission?.requestId ?? '', 'o');
-    host.decide(permission?.requestId ?? '', null);
+    await host.decide(permission?.requestId ?? '', 'o');
+    await host.decide(permission?.requestId ?? '', null);
     await until(() => texts(records).length === 1);
     await host.cancel();
     await until(() => kinds(records).includes('prompt-finished'));

@@ -162,7 +162,7 @@ export class InProcessAgentHost implements AgentCommands, WireObserver {
   }
 
   async cancel(): Promise<void> {
-    for (const requestId of this.permissions.keys()) this.decide(requestId, null);
+    for (const requestId of this.permissions.keys()) this.answer(requestId, null);
     if (!this.prompting || this.connection.signal.aborted) return;
     this.prompting.isCancelled = true;
     await this.connection.agent.notify(methods.agent.session.cancel, { sessionId: this.sessionId ?? '' }).catch((error: unknown) => {
@@ -170,7 +170,11 @@ export class InProcessAgentHost implements AgentCommands, WireObserver {
     });
   }
 
-  decide(requestId: string, optionId: string | null): void {
+  async decide(requestId: string, optionId: string | null): Promise<void> {
+    this.answer(requestId, optionId);
+  }
+
+  private answer(requestId: string, optionId: string | null): void {
     const answer = this.permissions.get(requestId);
     this.permissions.delete(requestId);
     answer?.({ outcome: optionId === null ? { outcome: 'cancelled' } : { outcome: 'selected', optionId } });
@@ -238,7 +242,7 @@ export class InProcessAgentHost implements AgentCommands, WireObserver {
   private finished({ turn, answer, isCancelled }: OpenPrompt, message: RawMessage): void {
     this.prompting = undefined;
     this.processes.unwatch();
-    for (const requestId of this.permissions.keys()) this.decide(requestId, null);
+    for (const requestId of this.permissions.keys()) this.answer(requestId, null);
     this.spool.push({ kind: 'prompt-finished', turn, answer: { ...answerOf(message), ...(isCancelled ? { isCancelled } : {}) } });
     answer();
   }

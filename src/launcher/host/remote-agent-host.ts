@@ -131,10 +131,8 @@ export class RemoteAgentHost implements AgentHost {
     await this.repeat('cancel', {}).catch((error: unknown) => this.options.debug({ msg: 'a cancellation could not be sent', err: error }));
   }
 
-  decide(requestId: string, optionId: string | null): void {
-    this.repeat('decide', { requestId, optionId }).catch((error: unknown) =>
-      this.options.debug({ msg: 'a decision could not be sent', err: error }),
-    );
+  async decide(requestId: string, optionId: string | null): Promise<void> {
+    await this.repeat('decide', { requestId, optionId });
   }
 
   async stop(): Promise<HostExit> {

@@ -16,10 +16,15 @@ export class CreateSessionRequest {
   @IsText({ min: 1, max: 4096 })
   projectDir?: string;
 
-  /** Name of an agent profile (see `GET /api/agents`). Needed unless `runtime` is `external`. @example 'demo' */
-  @ValidateIf((request: CreateSessionRequest) => request.runtime !== 'external' || request.agent !== undefined)
+  /** Name of an agent profile (see `GET /api/agents`). Needed unless `runtime` is `external`, or the mode names one. @example 'demo' */
+  @ValidateIf(({ runtime, mode, agent }: CreateSessionRequest) => (runtime !== 'external' && mode === undefined) || agent !== undefined)
   @IsText({ min: 1, max: 128 })
   agent?: string;
+
+  /** How it works: a mode of `GET /api/sessions/modes/list`. @example 'one-shot' */
+  @Optional()
+  @IsText({ min: 1, max: 64 })
+  mode?: string;
 
   /** `external`: somebody else runs the agent and reports its events here. Absent: as the agent's profile says. */
   @Optional()

@@ -72,6 +72,40 @@ export class ListSessionsQuery {
   total?: boolean;
 }
 
+/** What to list of a workspace. */
+export class ListWorkspaceSessionsQuery {
+  /** One status or several, separated by commas. @example ['running', 'idle'] */
+  @Optional()
+  @QueryList(SESSION_STATUSES)
+  status?: SessionStatus[];
+
+  /** `nextCursor` of the page before. */
+  @Optional()
+  @IsText({ min: 1, max: 1024 })
+  cursor?: string;
+
+  /** Rows a page. */
+  @QueryInt(1, 200)
+  limit: number = 50;
+
+  /** Adds `total`, the number of all that match. */
+  @Optional()
+  @QueryBoolean()
+  total?: boolean;
+}
+
+/** Which page of a history to read. */
+export class HistoryQuery {
+  /** `nextCursor` of the page before. */
+  @Optional()
+  @IsText({ min: 1, max: 1024 })
+  cursor?: string;
+
+  /** Rows a page. */
+  @QueryInt(1, 200)
+  limit: number = 50;
+}
+
 /** What to change. Absent fields stay as they are. */
 export class PatchSessionRequest {
   @Optional()
@@ -87,6 +121,33 @@ export class PatchSessionRequest {
   @Nullable()
   @IsText({ min: 1, max: 64 })
   groupId?: string | null;
+
+  /** Refused with 409 where the session has another version by now. Also as `If-Match`. */
+  @Optional()
+  @IsInt()
+  @Min(1)
+  @Max(2_147_483_647)
+  version?: number;
+}
+
+/** How far the work is. Absent fields stay as they are. */
+export class PatchSessionStateRequest {
+  /** `null` clears it. @example 'execution' */
+  @Nullable()
+  @IsText({ min: 1, max: 128 })
+  phase?: string | null;
+
+  /** `null` clears it. @example 2 */
+  @Nullable()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  step?: number | null;
+
+  /** Replaces the whole; at most 65,536 characters of JSON. */
+  @Optional()
+  @IsJsonObject()
+  state?: Record<string, unknown>;
 
   /** Refused with 409 where the session has another version by now. Also as `If-Match`. */
   @Optional()

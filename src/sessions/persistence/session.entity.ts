@@ -7,6 +7,7 @@ import type { PermissionPolicy, SessionIsolation, SessionOrigin, SessionStatus, 
 @Index('idx_sessions_created', ['createdAt', 'id'])
 @Index('idx_sessions_updated', ['updatedAt', 'id'])
 @Index('idx_sessions_workspace', ['workspaceId', 'createdAt'])
+@Index('idx_sessions_ended', ['workspaceId', 'endedAt', 'id'])
 @Index('idx_sessions_status', ['status'])
 @Index('idx_sessions_resumed_from', ['resumedFromId'])
 @Index('idx_sessions_forked_from', ['forkedFromId'])
@@ -29,6 +30,9 @@ export class SessionEntity {
   runtime: RuntimeKind;
   @Column({ type: 'varchar', length: 64, nullable: true })
   mode: string | null;
+  /** What its mode said when it began, as JSON text: a mode that is changed later changes no session. */
+  @Column({ type: 'text', nullable: true })
+  modeRules: string | null;
   @Column({ type: 'varchar', length: 32 })
   status: SessionStatus;
   @Column({ type: 'varchar', length: 16 })
@@ -91,6 +95,9 @@ export class SessionEntity {
   stopRequestedAt: string | null;
   @Column({ type: 'varchar', length: 256, nullable: true })
   lastMessagePreview: string | null;
+  /** The number of the assistant's last message in the log. */
+  @Column({ type: 'integer', nullable: true })
+  lastMessageSeq: number | null;
   @Column({ type: 'bigint', transformer: wholeNumber })
   usageInput: number;
   @Column({ type: 'bigint', transformer: wholeNumber })

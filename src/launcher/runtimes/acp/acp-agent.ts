@@ -1,4 +1,3 @@
-import type { AgentCapabilities } from '@agentclientprotocol/sdk';
 import type { NewApproval } from '../../../approvals/approval.types.js';
 import { type Deferred, deferred } from '../../../core/deferred.js';
 import type { AgentQuestions } from '../../agent-questions.service.js';
@@ -6,7 +5,7 @@ import type { SpoolPosition } from '../../host-positions.service.js';
 import { AgentGoneError, type AgentHost, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
-import { chooseMode, type ConversationOptions, unsupportedContent } from './acp-options.js';
+import { type AcpConversation, chooseMode, modeIn, unsupportedContent } from './acp-options.js';
 import { type AcpState, type Bookmark, Bookmarks, remembered } from './acp-bookmark.js';
 import { AcpPermissions, type Permission, type PermissionOptions } from './acp-permissions.js';
 import { AcpTranslator } from './acp-translator.js';
@@ -34,12 +33,6 @@ type Step =
   | { readonly kind: 'events'; readonly items: Recordable[]; mark?: Mark }
   | (Extract<Permission, { readonly kind: 'ask' }> & { mark?: Mark })
   | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
-
-/** What opening the conversation showed. */
-export interface AcpConversation {
-  readonly capabilities: AgentCapabilities;
-  readonly options: ConversationOptions;
-}
 
 /** An agent behind an {@link AgentHost}: takes its spool, writes the log, and has what it asks decided. */
 export class AcpAgent implements RunningAgent {
@@ -217,7 +210,8 @@ export class AcpAgent implements RunningAgent {
     }
     if (record.kind === 'prompt-finished') this.finished = remembered(record);
     if (record.kind === 'update') {
-      this.noteMode(record.update);
+      const currentMode = modeIn(record.update);
+      if (currentMode !== null) this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode } };
       this.permissions.see(record.update);
       this.trouble.see(record.update);
     }
@@ -284,12 +278,5 @@ export class AcpAgent implements RunningAgent {
       this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent ended before it answered')));
       this.answers.clear();
     }
-  }
-
-  private noteMode(update: unknown): void {
-    if (typeof update !== 'object' || update === null || !('sessionUpdate' in update) || update.sessionUpdate !== 'current_mode_update')
-      return;
-    if (!('currentModeId' in update) || typeof update.currentModeId !== 'string') return;
-    this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode: update.currentModeId } };
   }
 }

@@ -11,6 +11,11 @@ const conversationOptions = z.object({
 /** What an agent lets a client choose in a conversation. */
 export type ConversationOptions = z.infer<typeof conversationOptions>;
 
+/** What opening a conversation showed. */
+export interface AcpConversation {
+  readonly capabilities: AgentCapabilities;
+  readonly options: ConversationOptions;
+}
 /** What opening a conversation showed, as it is kept for a later life of this server. */
 export const acpConversation = z.object({ capabilities: z.looseObject({}), options: conversationOptions });
 
@@ -47,6 +52,11 @@ export function optionsOf({ modes, configOptions }: { modes?: unknown; configOpt
     selects,
   };
 }
+
+const modeUpdate = z.looseObject({ sessionUpdate: z.literal('current_mode_update'), currentModeId: z.string() });
+
+/** The mode that an agent says it has changed to; null where it says nothing of that. */
+export const modeIn = (update: unknown): string | null => modeUpdate.safeParse(update).data?.currentModeId ?? null;
 
 /** @throws NotSupportedError that says which modes there are */
 export function chooseMode(options: ConversationOptions, mode: string): Choice {

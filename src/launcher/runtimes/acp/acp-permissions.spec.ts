@@ -13,11 +13,11 @@ const OPTIONS = [
 function bench(policy: PermissionPolicy, { canAsk = true, isTaken = true } = {}) {
   const told: [string, string | null][] = [];
   const asked: NewApproval[] = [];
-  let answering: (answer: Answer) => void = () => undefined;
+  let answering: (answer: Answer) => Promise<void> = async () => undefined;
   const host: Partial<AgentHost> = {
     id: 'h',
     exited: new Promise(() => undefined),
-    decide: (requestId, optionId) => void told.push([requestId, optionId]),
+    decide: async (requestId, optionId) => void told.push([requestId, optionId]),
   };
   const questions: Pick<AgentQuestions, 'open' | 'close' | 'ask' | 'giveUp'> = {
     open: (_hostId, take) => void (answering = take),
@@ -75,7 +75,7 @@ describe('a permission request', () => {
     permissions.settle(record);
     expect(asked).toHaveLength(1);
     expect(told).toEqual([]);
-    answer({ optionId: 'no', isAllowed: false });
+    void answer({ optionId: 'no', isAllowed: false });
     expect(told).toEqual([['7', 'no']]);
     expect(permissions.hasRejected).toBe(true);
   });

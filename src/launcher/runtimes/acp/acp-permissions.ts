@@ -41,7 +41,7 @@ export class AcpPermissions {
   ) {
     questions.open(host.id, ({ requestId, optionId, isAllowed }) => {
       this.hasRejected ||= !isAllowed;
-      host.decide(requestId, optionId);
+      return host.decide(requestId, optionId);
     });
     void host.exited.then(() => this.close());
   }
@@ -67,7 +67,7 @@ export class AcpPermissions {
   /** What was decided by a rule, and perhaps did not reach the agent, is told again. */
   restore({ hasRejected, decisions }: PermissionState): void {
     this.hasRejected ||= hasRejected;
-    for (const [requestId, optionId] of decisions) this.host.decide(requestId, optionId);
+    for (const [requestId, optionId] of decisions) this.tell(requestId, optionId);
   }
 
   take(record: PermissionRecord, { turn, known, isCancelling }: Asking): Permission {
@@ -108,7 +108,12 @@ export class AcpPermissions {
     const answer = this.answers.get(requestId);
     if (answer === undefined) return;
     this.answers.delete(requestId);
-    this.host.decide(requestId, answer);
+    this.tell(requestId, answer);
+  }
+
+  /** An agent that is gone needs no answer. */
+  private tell(requestId: string, optionId: string | null): void {
+    this.host.decide(requestId, optionId).catch(() => undefined);
   }
 
   /** Nobody needs to answer any more. */

@@ -63,7 +63,7 @@ async function live(from: SpoolPosition | null, size: number, appends = Infinity
     lastTurn: 0,
     exited: new Promise(() => undefined),
     attach: (consumer: SpoolConsumer) => (consume = consumer),
-    decide: (requestId: string, optionId: string | null) => decided.push([requestId, optionId]),
+    decide: async (requestId: string, optionId: string | null) => void decided.push([requestId, optionId]),
     prompt: async () => undefined,
   };
   const recorder = {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
 import type { SessionEntity } from '../../../sessions/persistence/session.entity.js';
+import { modeRulesOf } from '../../../sessions/modes/mode.types.js';
 import { AgentHosts } from '../../agent-hosts.service.js';
 import { AgentQuestions } from '../../agent-questions.service.js';
 import { type AgentHost, AgentRequestError } from '../../host/agent-host.types.js';
@@ -75,7 +76,7 @@ export class AcpRuntime implements Runtime {
 
   private drive(
     host: RemoteAgentHost,
-    { id: sessionId, policy }: SessionEntity,
+    { id: sessionId, policy, modeRules }: SessionEntity,
     resumeN: number,
     known?: AcpAgentOptions['known'],
   ): AcpAgent {
@@ -85,7 +86,7 @@ export class AcpRuntime implements Runtime {
       if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
     });
     return new AcpAgent(host, this.recorder, this.questions, {
-      ...{ sessionId, policy, canAsk: true, actor: `agent:${sessionId}`, known },
+      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false, actor: `agent:${sessionId}`, known },
       expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
       settled: () => this.positions.settled(sessionId),
     });

@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../core/errors/domain.error.js';
+import { InvalidInputError } from '../errors/domain.error.js';
 
 /** Versions are whole numbers, so that an ETag of ours is `"7"`; `W/` is what a proxy that compresses makes of it. */
 const ENTITY_TAG = /^(?:W\/)?"([\x21\x23-\x7e]*)"$/;

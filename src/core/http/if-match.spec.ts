@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../core/errors/domain.error.js';
+import { InvalidInputError } from '../errors/domain.error.js';
 import { etagOf, parseIfMatch } from './if-match.js';
 
 describe('If-Match', () => {
