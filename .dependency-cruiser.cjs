@@ -16,6 +16,8 @@ const ALSO_SURFACE = [
   '^src/events/(cursor|wire-event)[.]ts$',
   // The event as a projection hears of it, inside of the unit of work that stores it.
   '^src/events/event-preparation[.]ts$',
+  // What was asked and chosen, out of the row.
+  '^src/approvals/approval-row[.]ts$',
   // Where an agent may work is asked by whoever starts something in a directory.
   '^src/workspaces/path-rules[.]ts$',
   // The form of what git tells is the same wherever it is told.

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AgentsModule } from './agents/agents.module.js';
+import { ApprovalsModule } from './approvals/approvals.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CompatModule } from './compat/compat.module.js';
 import { ConfigModule } from './config/config.module.js';
@@ -8,6 +9,7 @@ import type { Environment } from './config/environment.js';
 import { CoreModule } from './core/core.module.js';
 import { EventLogModule } from './events/event-log.module.js';
 import { EventsModule } from './events/events.module.js';
+import { HooksModule } from './hooks/hooks.module.js';
 import { LauncherModule } from './launcher/launcher.module.js';
 import { schema } from './migrations/schema.js';
 import { OpsModule } from './ops/ops.module.js';
@@ -36,6 +38,8 @@ export class MusterModule {
       EventLogModule,
       SessionsModule,
       EventsModule,
+      ApprovalsModule,
+      HooksModule,
       UsageModule,
       LauncherModule,
       RealtimeModule,

@@ -11,6 +11,8 @@ export const PERMISSIONS = [
   'sessions:write',
   'sessions:control',
   'events:append',
+  'approvals:read',
+  'approvals:decide',
   'keys:manage',
   'tickets:create',
   'audit:read',

@@ -138,6 +138,11 @@ export const VARIABLES = [
     describe: 'Events a session whose content is kept, in sessions whose workspace has no rule of its own. Absent: all.',
   },
   { name: 'MUSTER_RETENTION_INTERVAL_MS', describe: 'How often what is no longer kept is looked for.', fallback: '3600000' },
+  {
+    name: 'MUSTER_APPROVAL_TIMEOUT_MS',
+    describe: 'How long a question of an agent waits for people before it expires and is answered with no; 0: for ever.',
+    fallback: '86400000',
+  },
   { name: 'MUSTER_LOG_LEVEL', describe: 'fatal, error, warn, info, debug, trace or silent.', fallback: 'info' },
   { name: 'MUSTER_SHUTDOWN_GRACE_MS', describe: 'How long requests under way may take to finish at shutdown.', fallback: '10000' },
 ] as const satisfies readonly Variable[];

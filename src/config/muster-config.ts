@@ -62,6 +62,8 @@ export class MusterConfig {
   readonly trustedProxies: readonly string[];
   readonly limits: LimitsConfig;
   readonly retention: RetentionConfig;
+  /** Null: questions wait for ever. */
+  readonly approvalTimeoutMs: number | null;
   readonly logLevel: LogLevel;
   readonly shutdownGraceMs: number;
   /** What agents may inherit from the environment of the server: filled from the allow-list, nothing else passes. */
@@ -129,6 +131,7 @@ export class MusterConfig {
     this.trustedProxies = trustedProxies(list('MUSTER_TRUSTED_PROXIES', ','));
     this.limits = limitsConfig(whole);
     this.retention = retentionConfig(read, whole);
+    this.approvalTimeoutMs = whole('MUSTER_APPROVAL_TIMEOUT_MS', 0, 9_999_999_999) || null;
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);

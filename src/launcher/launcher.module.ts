@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents/agents.module.js';
+import { ApprovalsModule } from '../approvals/approvals.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
 import { AgentHosts } from './agent-hosts.service.js';
+import { AgentQuestions } from './agent-questions.service.js';
 import { AgentSlots } from './agent-slots.service.js';
 import { AgentStarter } from './agent-starter.service.js';
 import { AgentSurroundings } from './agent-surroundings.service.js';
@@ -12,6 +14,8 @@ import { BootReconciliation } from './boot-reconciliation.service.js';
 import { HostPositions } from './host-positions.service.js';
 import { Launcher } from './launcher.service.js';
 import { LeftProcesses } from './left-processes.service.js';
+import { AnswerWhenApprovalDecidedListener } from './listeners/answer-when-approval-decided.listener.js';
+import { AnswerWhenApprovalExpiredListener } from './listeners/answer-when-approval-expired.listener.js';
 import { EndWhenSessionDeletedListener } from './listeners/end-when-session-deleted.listener.js';
 import { EndWhenSessionExpiredListener } from './listeners/end-when-session-expired.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
@@ -31,15 +35,18 @@ import { SessionDrivers } from './session-drivers.service.js';
 import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
-  imports: [AgentsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
+  imports: [AgentsModule, ApprovalsModule, AuthModule, EventLogModule, SessionsModule, WorkspacesModule],
   controllers: [OrphansController],
   providers: [
     AcpRuntime,
     AgentHosts,
     AgentHostsRepository,
+    AgentQuestions,
     AgentSlots,
     AgentStarter,
     AgentSurroundings,
+    AnswerWhenApprovalDecidedListener,
+    AnswerWhenApprovalExpiredListener,
     BootReconciliation,
     EndWhenSessionDeletedListener,
     EndWhenSessionExpiredListener,

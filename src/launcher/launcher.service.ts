@@ -120,6 +120,8 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     if (event.name !== 'session.status-changed' || event.sessionId === null || !('to' in event.data)) return;
     const { from, to } = event.data;
     if (to === 'running' && (from === 'starting' || from === 'idle')) this.driven.get(event.sessionId)?.driver.turnBegan(event.position);
+    // An input may have waited with it for an answer.
+    if (to === 'idle' && from === 'awaiting_approval') this.driven.get(event.sessionId)?.driver.ring();
   }
 
   /** Queued sessions whose event was handled by a life of this server that ended before it claimed them. */

@@ -1,3 +1,4 @@
+import { ApprovalEntity } from '../approvals/persistence/approval.entity.js';
 import { ApiKeyEntity } from '../auth/persistence/api-key.entity.js';
 import { WorkspaceMemberEntity } from '../auth/persistence/workspace-member.entity.js';
 import type { Schema } from '../core/database/data-source.js';
@@ -23,6 +24,7 @@ import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
 import { Idempotency1795258800000 } from './1795258800000-idempotency.migration.js';
 import { Retention1795262400000 } from './1795262400000-retention.migration.js';
+import { Approvals1795266000000 } from './1795266000000-approvals.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
@@ -33,6 +35,7 @@ export const schema: Schema = {
   entities: (dialect) => [
     AgentHostEntity,
     ApiKeyEntity,
+    ApprovalEntity,
     DatabaseIdentityEntity,
     IdempotencyKeyEntity,
     InputEntity,
@@ -59,6 +62,7 @@ export const schema: Schema = {
     Blobs1795255200000,
     Idempotency1795258800000,
     Retention1795262400000,
+    Approvals1795266000000,
     AgentHosts1795269600000,
     Reads1795273200000,
     Worktrees1795276800000,

@@ -2,7 +2,7 @@ import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
 
 /** What an act was done to. */
 export interface AuditTarget {
-  /** `session`, `workspace`, `key`, `browser`. */
+  /** `session`, `approval`, `workspace`, `key`, `browser`. */
   readonly kind: string;
   readonly id: string | null;
 }
@@ -43,6 +43,9 @@ const CHANGES: Readonly<Record<string, (facts: Facts) => Change>> = {
     after: { principalId, role: after },
   }),
   'workspace.member-removed': ({ principalId, before }) => ({ before: { principalId, role: before }, after: { principalId, role: null } }),
+  'approval.decided': (facts) => ({ before: { status: 'pending' }, after: { status: 'decided', ...facts } }),
+  'approval.expired': (facts) => ({ before: { status: 'pending' }, after: facts }),
+  'approval.cancelled': (facts) => ({ before: { status: 'pending' }, after: facts }),
   'key.revoked': ({ revokedAt, ...rest }) => ({ before: { ...rest, revokedAt: null }, after: { ...rest, revokedAt } }),
 };
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CLOSE } from '../core/websocket/close-codes.js';
 import { blobRef, storedContentBlock } from '../events/stored-payloads.types.js';
-import { EVENT_SCHEMAS, isOutType, OUT_FRAMES, type OutType, requestId, session, sessionEvent } from './frames.types.js';
+import { approval, EVENT_SCHEMAS, isOutType, OUT_FRAMES, type OutType, requestId, session, sessionEvent } from './frames.types.js';
 import { formSchema, type JsonSchema } from './form-schema.js';
 import { COMMAND_SPECS, type CommandSpec } from './gateway/command-specs.js';
 
@@ -159,6 +159,7 @@ function messages(replies: readonly CommandSpec[]): Record<string, unknown> {
 function schemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
   registry.add(session, { id: 'Session' });
+  registry.add(approval, { id: 'Approval' });
   registry.add(blobRef, { id: 'Blob' });
   registry.add(storedContentBlock, { id: 'ContentBlock' });
   registry.add(sessionEvent, { id: 'SessionEvent' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { APPROVAL_STATUSES } from '../approvals/approval.types.js';
 import { EVENT_SOURCES } from '../events/event-log.types.js';
 import { isKnownType, type KnownEventType, PAYLOADS } from '../events/event-payloads.types.js';
 import { STORED_PAYLOADS } from '../events/stored-payloads.types.js';
@@ -70,6 +71,19 @@ export const session = z
     cursor,
   })
   .describe('As GET /api/sessions/:id gives it.');
+
+/** As `GET /api/approvals/:id` gives it. */
+export const approval = z
+  .looseObject({
+    id: text,
+    sessionId: text,
+    kind: text,
+    title: text,
+    options: z.array(z.looseObject({ optionId: text, name: z.string(), kind: text })),
+    status: z.enum(APPROVAL_STATUSES),
+    createdAt: time,
+  })
+  .describe('As GET /api/approvals/:id gives it.');
 
 const openBlock = z.strictObject({ blockId: text, turn: whole.nullable(), kind: z.enum(['message', 'thought']), text: z.string() });
 const sessionId = text.describe('The id of the session, also where it was subscribed to as ext:<externalId>.');

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
+import { ApprovalsModule } from '../approvals/approvals.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { WebSocketModule } from '../core/websocket/websocket.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { EventsModule } from '../events/events.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
+import { CommandRules } from './gateway/command-rules.service.js';
 import { Commands } from './gateway/commands.service.js';
 import { ConnectionContexts } from './gateway/connection-contexts.service.js';
 import { GatewayCredentials } from './gateway/gateway-credentials.service.js';
@@ -20,9 +22,10 @@ import { StreamsController } from './sse/streams.controller.js';
 
 /** Everything live: one hub for WebSocket and SSE. */
 @Module({
-  imports: [AuthModule, EventLogModule, EventsModule, SessionsModule, WebSocketModule, WorkspacesModule],
+  imports: [ApprovalsModule, AuthModule, EventLogModule, EventsModule, SessionsModule, WebSocketModule, WorkspacesModule],
   controllers: [StreamsController],
   providers: [
+    CommandRules,
     Commands,
     ConnectionContexts,
     FeedFollower,

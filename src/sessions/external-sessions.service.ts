@@ -90,6 +90,23 @@ export class ExternalSessions {
     });
   }
 
+  /** The number of the turn under way; null where none is. */
+  async openTurn(sessionId: string): Promise<number | null> {
+    const last = await this.turns.lastTurn(sessionId);
+    return last && last.endedAt === null ? last.number : null;
+  }
+
+  /** Its agent has left: a turn under way is over, and the session waits for it to come back. */
+  async leave(principal: Principal, sessionId: string, reason: string): Promise<void> {
+    await this.unit.run(async (work) => {
+      const session = await this.lifecycle.lock(work, sessionId);
+      if (isEnded(session.status) || session.status === 'suspended') return;
+      const turn = await this.openTurn(sessionId);
+      if (turn !== null) await this.lifecycle.closeTurnIn(work, session, turn, { state: 'cancelled', stopReason: 'session_end' });
+      await this.lifecycle.moveIn(work, session, 'suspended', { by: principal, reason });
+    });
+  }
+
   private async reportTurn(work: Work, principal: Principal, session: SessionEntity, draft: EventDraft): Promise<Appended> {
     const last = await this.turns.lastTurn(session.id);
     const isOpen = last !== null && last.endedAt === null;

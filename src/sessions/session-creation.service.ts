@@ -80,7 +80,7 @@ export class SessionCreation {
       mcpServers: JSON.stringify(request.mcpServers ?? []),
       projectDir: worktree?.projectDir ?? place.projectDir,
       metadata: JSON.stringify(request.metadata ?? {}),
-      policy: policyIn(mode, request.policy, 'deny'),
+      policy: policyIn(mode, request.policy, 'ask'),
       isolation: worktree ? 'worktree' : 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,

@@ -14,7 +14,8 @@ import { begunOf } from './begun-turn.js';
 import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
 import { draft } from './session-drafts.js';
 import type { MoveOptions } from './session-lifecycle.types.js';
-import { isEnded, isLive, mayMove } from './session.state.js';
+import { SessionParts } from './session-parts.service.js';
+import { givesUpQuestions, isEnded, isLive, mayMove } from './session.state.js';
 import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
 import type { BegunTurn, TurnEnd } from './turn.types.js';
@@ -34,6 +35,7 @@ export class SessionLifecycle {
     private readonly log: EventLog,
     private readonly unit: UnitOfWork,
     private readonly clock: Clock,
+    private readonly parts: SessionParts,
   ) {}
 
   /** @throws SessionNotFoundError, IllegalMoveError */
@@ -150,7 +152,7 @@ export class SessionLifecycle {
       const last = await this.turns.lastTurn(id);
       // Sent again because nobody heard that it was kept.
       if (last?.number === turn && last.endedAt !== null) return session.status;
-      await this.closeTurn(work, id, turn, end);
+      await this.closeTurnIn(work, session, turn, end);
       if (session.status !== 'running' && session.status !== 'awaiting_approval') return session.status;
       const to = statusAfterTurn(session, end.state, (await this.turns.nextInput(id)) !== null);
       return (await this.moveIn(work, session, to, end.error === undefined ? {} : { reason: end.error })).status;
@@ -173,9 +175,9 @@ export class SessionLifecycle {
       const to = wanted === 'suspended' && session.stopRequestedAt !== null ? 'stopped' : wanted;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
-        await this.closeTurn(
+        await this.closeTurnIn(
           work,
-          id,
+          session,
           last.number,
           to === 'stopped' || to === 'suspended'
             ? { state: 'cancelled', stopReason: to }
@@ -211,6 +213,7 @@ export class SessionLifecycle {
     const { by = SYSTEM, reason, exitCode, exitSignal } = options;
     const now = this.clock.nowIso();
     const ends = isEnded(to);
+    if (givesUpQuestions(from, to)) await this.parts.close(work, session, reason ?? `the session became ${to}`, by);
     const changes: Partial<SessionEntity> = {
       ...options.changes,
       status: to,
@@ -232,6 +235,21 @@ export class SessionLifecycle {
     return { ...session, ...changes };
   }
 
+  /** Nothing is asked any more, or (`why`) it is given up: on with the turn, or at rest where none is under way. Gives the row as it is then. */
+  async goOnIn(work: Work, session: SessionEntity, by: Principal, why?: string): Promise<SessionEntity> {
+    if (why !== undefined) await this.parts.close(work, session, why, by);
+    if (session.status !== 'awaiting_approval') return session;
+    const last = await this.turns.lastTurn(session.id);
+    const isAtWork = session.runtime === 'external' || (last !== null && last.endedAt === null);
+    return this.moveIn(work, session, isAtWork ? 'running' : 'idle', { by });
+  }
+
+  /** Removes its row with all that hangs on it; its log is removed before. */
+  async removeIn(work: Work, id: string): Promise<void> {
+    await this.parts.remove(work, id);
+    await this.sessions.remove(id);
+  }
+
   /** Locks the session for this unit and reads its row. @throws SessionNotFoundError */
   async lock(work: Work, id: string): Promise<SessionEntity> {
     const session = await this.lockIfThere(work, id);
@@ -250,7 +268,10 @@ export class SessionLifecycle {
     await this.log.appendIn(work, sessionId, [draft('input', turn, { inputId: id, content: storedContent(content), state: 'unknown' })]);
   }
 
-  private async closeTurn(work: Work, id: string, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+  /** Ends a turn inside a unit that holds the lock; what its agent asked in it is given up. */
+  async closeTurnIn(work: Work, session: SessionEntity, turn: number, { state, stopReason, error }: TurnEnd): Promise<void> {
+    const { id } = session;
+    await this.parts.close(work, session, error ?? 'its turn ended', SYSTEM);
     const [ended] = await this.log.appendIn(work, id, [
       draft('turn', turn, { state, ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) }),
     ]);

@@ -68,7 +68,8 @@ export class SessionProjection implements OnModuleInit {
   /** What a policy allows or denies is an act of this server: it is told like those of people. */
   private async tellDecision(work: Work, sessionId: string, value: unknown): Promise<void> {
     const { state, approvalId, toolCallId = null, by = SYSTEM.id, optionId = null, reason = null } = PAYLOADS.approval.parse(value);
-    if (state !== 'decided') return;
+    // What people decide is told by whoever takes their decisions.
+    if (state !== 'decided' || !by.startsWith('policy:')) return;
     const [session] = await work.query<{ owner_id: string; workspace_id: string | null }>(
       'select owner_id, workspace_id from sessions where id = ?',
       [sessionId],

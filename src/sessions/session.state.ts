@@ -30,3 +30,8 @@ export const isEnded = (status: SessionStatus): boolean => MOVES[status].length 
 const LIVE: readonly SessionStatus[] = ['queued', 'starting', 'running', 'idle', 'awaiting_approval'];
 export const isLive = (status: SessionStatus): boolean => LIVE.includes(status);
 export const LIVE_STATUSES = LIVE;
+
+const IS_GONE: readonly SessionStatus[] = ['suspended', 'lost', 'completed', 'failed', 'stopped', 'expired'];
+/** Nobody answers what was asked before this move: the agent is gone, at rest, or was told to end. */
+export const givesUpQuestions = (from: SessionStatus, to: SessionStatus): boolean =>
+  IS_GONE.includes(to) || (from === 'awaiting_approval' && to === 'idle');

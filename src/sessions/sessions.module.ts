@@ -29,6 +29,7 @@ import { SessionDiffController } from './session-diff.controller.js';
 import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
 import { SessionMoves } from './session-moves.service.js';
+import { SessionParts } from './session-parts.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionResumption } from './session-resumption.service.js';
 import { SessionResumptionController } from './session-resumption.controller.js';
@@ -74,6 +75,7 @@ import { SessionsService } from './sessions.service.js';
     SessionInputs,
     SessionLifecycle,
     SessionMoves,
+    SessionParts,
     SessionProjection,
     SessionResumption,
     SessionRemovals,
@@ -97,6 +99,7 @@ import { SessionsService } from './sessions.service.js';
     SessionCreation,
     SessionLifecycle,
     SessionMoves,
+    SessionParts,
     SessionScope,
     SessionStops,
     SessionTrees,

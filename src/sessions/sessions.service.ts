@@ -75,7 +75,7 @@ export class SessionsService {
       if (isLive(session.status) && !force)
         throw new SessionLiveError(`The session is ${session.status}.`, { remedy: 'Stop it first, or delete it with ?force=true.' });
       await this.log.remove(work, sessionId);
-      await this.sessions.remove(sessionId);
+      await this.lifecycle.removeIn(work, sessionId);
       const { name, status } = session;
       work.emit('session.deleted', subjectOf(session, principal), { sessionId, name, status });
     });
@@ -97,7 +97,10 @@ export class SessionsService {
         });
       if (!isLive(session.status) || session.stopRequestedAt !== null || session.suspendRequestedAt !== null) throw inputRefused(session);
       const { status } = session;
-      if (request.interrupt) work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status });
+      if (request.interrupt) {
+        await this.lifecycle.goOnIn(work, session, principal, interruptedBy(principal));
+        work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status });
+      }
       return this.inputs.acceptIn(work, principal, session, { content, agentMode: request.agentMode ?? null });
     });
   }
@@ -110,6 +113,7 @@ export class SessionsService {
       if (session.runtime === 'external') throw new NotSupportedError("An external session can't be interrupted from here.");
       if (session.status !== 'running' && session.status !== 'awaiting_approval')
         throw new SessionStatusError(`No turn is under way: the session is ${session.status}.`, { context: { status: session.status } });
+      await this.lifecycle.goOnIn(work, session, principal, interruptedBy(principal));
       work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status: session.status });
     });
     return this.get(principal, sessionId);
@@ -130,12 +134,15 @@ export class SessionsService {
         await this.lifecycle.moveIn(work, session, 'stopped', { by: principal, reason: `stopped by ${principal.id}`, changes });
         return;
       }
-      await this.sessions.update(sessionId, { ...changes, version: session.version + 1, updatedAt: changes.stopRequestedAt });
+      const { version } = await this.lifecycle.goOnIn(work, session, principal, `stopped by ${principal.id}`);
+      await this.sessions.update(sessionId, { ...changes, version: version + 1, updatedAt: changes.stopRequestedAt });
       work.emit('session.stop-requested', subjectOf(session, principal), { sessionId, status: session.status });
     });
     return this.get(principal, sessionId);
   }
 }
+
+const interruptedBy = ({ id }: Principal): string => `interrupted by ${id}`;
 
 const visibleOf = (session: SessionEntity): Record<string, unknown> => ({ ...session, metadata: JSON.parse(session.metadata) });
 

@@ -105,6 +105,35 @@ for (const name of AGENTS)
         });
       }, 90_000);
 
+      it('asks people where the policy is to ask, with what it wants to do, and does it once', async () => {
+        const body = { workspaceId: workspace.id, agent: name, prompt: 'ask:echo ran >> people.txt' };
+        const { id } = (await app.call('POST', '/api/sessions', { body })).body;
+        const asked = async (): Promise<any> => (await app.call('GET', `/api/sessions/${id}/approvals?status=pending`)).body.items[0];
+        const first = await eventually<any>(asked, Boolean, 60_000);
+        expect((await app.call('GET', `/api/sessions/${id}`)).body.status).toBe('awaiting_approval');
+        expect(JSON.stringify(first.detail)).toContain('echo ran >> people.txt');
+        expect(existsSync(join(workspace.path, 'people.txt'))).toBe(false);
+        const optionId = first.options.find(({ kind }: any) => kind === 'allow_once').optionId;
+        expect((await app.call('POST', `/api/approvals/${first.id}/decide`, { body: { optionId } })).status).toBe(200);
+        await untilStatus(() => app.call('GET', `/api/sessions/${id}`), 'idle', 'failed');
+        expect(readFileSync(join(workspace.path, 'people.txt'), 'utf8').trim()).toBe('ran');
+
+        await app.call('POST', `/api/sessions/${id}/input`, { body: { content: 'ask:touch refused.txt' } });
+        const second = await eventually<any>(asked, Boolean, 60_000);
+        const no = second.options.find(({ kind }: any) => /^reject/.test(kind)).optionId;
+        expect((await app.call('POST', `/api/approvals/${second.id}/decide`, { body: { optionId: no } })).status).toBe(200);
+        await untilStatus(() => app.call('GET', `/api/sessions/${id}`), 'idle', 'failed');
+        expect(existsSync(join(workspace.path, 'refused.txt'))).toBe(false);
+
+        await app.call('POST', `/api/sessions/${id}/input`, { body: { content: 'ask:touch interrupted.txt' } });
+        const third = await eventually<any>(asked, Boolean, 60_000);
+        await app.call('POST', `/api/sessions/${id}/interrupt`);
+        await untilStatus(() => app.call('GET', `/api/sessions/${id}`), 'idle', 'failed');
+        expect((await app.call('GET', `/api/approvals/${third.id}`)).body.status).toBe('cancelled');
+        expect(existsSync(join(workspace.path, 'interrupted.txt'))).toBe(false);
+        await app.call('POST', `/api/sessions/${id}/stop`);
+      }, 180_000);
+
       it('is interrupted in the middle of an answer', async () => {
         const from = client.frames.length;
         await prompt('slow:60');

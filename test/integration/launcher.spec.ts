@@ -132,12 +132,12 @@ describe.each(DIALECTS)('the launcher on %s', (dialect) => {
   });
 
   it('denies by policy and says so', async () => {
-    const id = await create({ prompt: 'run:touch no.txt', policy: 'ask' });
+    const id = await create({ prompt: 'run:touch no.txt', policy: 'deny' });
     await until(id, 'idle');
     expect((await events(id)).find(({ type }) => type === 'approval').payload).toMatchObject({
-      by: 'policy:ask',
+      by: 'policy:deny',
       optionId: 'reject_once',
-      reason: expect.stringContaining('nobody'),
+      reason: expect.stringContaining('denies'),
     });
     expect(existsSync(join(cwd, 'no.txt'))).toBe(false);
     await get(SessionStops).stop(ADMIN, id);

@@ -69,6 +69,8 @@ const USERS = [
   'sessions:write',
   'sessions:control',
   'events:append',
+  'approvals:read',
+  'approvals:decide',
   'keys:manage',
   'tickets:create',
 ];
@@ -168,7 +170,7 @@ export class AccessModel {
     if (stopped) return stopped;
     const session = this.reach(key, id);
     if (!session) return NO_SESSION;
-    return permission === 'sessions:read' || this.may(key, session, 'editor') ? judge(session) : FORBIDDEN;
+    return permission.endsWith(':read') || this.may(key, session, 'editor') ? judge(session) : FORBIDDEN;
   }
 
   private onWorkspace(key: ModelKey, permission: string, id: string, role: Role, judge: (workspace: ModelWorkspace) => Verdict): Verdict {
@@ -267,6 +269,16 @@ export class AccessModel {
   /** Nobody types into an agent that somebody else runs. */
   input(key: ModelKey, id: string): Verdict {
     return this.onSession(key, 'sessions:control', id, () => ({ status: 409, code: 'not_supported' }));
+  }
+
+  /** Nobody's agent asks anything here. */
+  readApprovals(key: ModelKey, id: string): Verdict {
+    const check = ({ items }: any) => (items.length === 0 ? undefined : `shows ${JSON.stringify(items)}`);
+    return this.onSession(key, 'approvals:read', id, () => ({ ...OK, check }));
+  }
+
+  decide(key: ModelKey): Verdict {
+    return this.gate(key, 'approvals:decide') ?? { status: 404, code: 'approval_not_found' };
   }
 
   readWorkspace(key: ModelKey, id: string): Verdict {

@@ -12,6 +12,8 @@ export interface Target {
   readonly keyId: string;
   /** Content that its session holds. */
   readonly sha256: string;
+  /** A question that the session waits for. */
+  readonly approvalId: string;
   readonly memberId: string;
   /** Below it new directories are made. */
   readonly directory: string;
@@ -83,6 +85,8 @@ const PARAMETERS: Readonly<Record<string, (target: Target) => string>> = {
   '/api/sessions/{id}': ({ sessionId }) => sessionId,
   '/api/sessions/{id}/blobs/{sha256}': ({ sha256 }) => sha256,
   '/api/keys/{id}': ({ keyId }) => keyId,
+  '/api/hooks/{agent}': () => 'claude-code',
+  '/api/approvals/{id}': ({ approvalId }) => approvalId,
   '/compat/agent-orchestrator/sessions/{id}': ({ sessionId }) => sessionId,
   '/compat/agent-orchestrator/sessions/by-name/{name}': ({ name }) => name,
   '/compat/agent-orchestrator/events/{id}': ({ sessionId }) => sessionId,
@@ -142,12 +146,14 @@ const FIELDS: Readonly<Record<string, (target: Target) => unknown>> = {
   sessionId: ({ sessionId }) => sessionId,
   workspaceId: ({ workspaceId }) => workspaceId,
   subscription: () => 's1',
+  approvalId: ({ approvalId }) => approvalId,
+  optionId: () => 'allow_once',
   events: ({ marker }) => [{ type: 'log', payload: { level: 'info', text: marker } }],
   content: () => 'say:hello',
   token: () => 'mst_pat_nobody',
 };
 /** Filled in also where a frame does without, so that it is aimed at something. */
-const AIMED: readonly string[] = ['sessionId', 'workspaceId'];
+const AIMED: readonly string[] = ['sessionId', 'workspaceId', 'approvalId'];
 
 /** A frame of this form, without `id`. @throws Error where a required field is unknown */
 export function frameOf(type: string, { properties, required }: FrameForm, target: Target): { type: string; [field: string]: unknown } {

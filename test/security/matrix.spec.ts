@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UpgradeDoor } from '../../src/core/websocket/upgrade-door.service.js';
+import { ApprovalRequests } from '../../src/approvals/approval-requests.service.js';
+import { newId } from '../../src/core/ids.js';
 import { PERMISSIONS } from '../../src/auth/principal.types.js';
 import { Commands } from '../../src/realtime/gateway/commands.service.js';
 import { DIALECTS } from '../support/databases.js';
@@ -38,6 +40,8 @@ const TELLS_ABSENCE = ['aoGetSessionStatus', 'aoListEvents'];
 const NOT_YET = ['aoGetSessionResult', 'reapOrphan'];
 /** What names a session that is not there makes one: of the caller's own. */
 const MAKES_ITS_OWN = ['aoReceiveEvent'];
+/** Routes whose parameter names nothing of anybody: what they do is of the caller's own. */
+const NAMES_NOTHING = ['takeHook'];
 /** The sockets of foreign contracts, whose frames are theirs. */
 const FOREIGN_SOCKETS = ['/compat/agent-orchestrator/ws'];
 
@@ -128,6 +132,24 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     const large = name.repeat(3_000);
     for (const text of [name, large])
       await app.call('POST', `/api/sessions/${session.body.id}/events`, { body: { type: 'log', payload: { level: 'info', text } } });
+    const asked = await app.get(ApprovalRequests).request({
+      id: newId(),
+      sessionId: session.body.id,
+      turn: null,
+      source: 'acp',
+      actor: 'agent:target',
+      kind: 'execute',
+      title: name,
+      toolCallId: null,
+      toolCall: { title: name },
+      options: [
+        { optionId: 'allow_once', name: 'Yes', kind: 'allow_once' },
+        { optionId: 'reject_once', name: 'No', kind: 'reject_once' },
+      ],
+      takesEdits: false,
+      hostId: null,
+      requestId: null,
+    });
     const key = await giveKey(app, { principalId: 'user:target', name });
     await setMember(app, workspaceId, 'user:target', 'owner');
     return {
@@ -138,6 +160,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
       keyId: key.id,
       sha256: createHash('sha256').update(large).digest('hex'),
       memberId: 'user:target',
+      approvalId: asked?.id ?? '',
       directory,
     };
   }
@@ -308,7 +331,13 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
         const headers = { authorization: `Bearer ${keyFor(route.permission ?? '')}` };
         const { answer, ran } = await cell({ method: 'GET', path: route.template + queryOf(route), headers });
         // An agent is told which workspace its own session belongs to.
-        const hidden = [MARKER, target.sessionId, target.keyId, ...(name === 'not a member' ? [target.workspaceId] : [])];
+        const hidden = [
+          MARKER,
+          target.sessionId,
+          target.approvalId,
+          target.keyId,
+          ...(name === 'not a member' ? [target.workspaceId] : []),
+        ];
         const shows = hidden.filter((each) => answer.text.includes(each));
         if (answer.status !== 200 || ran.length !== 1 || shows.length > 0) wrong.push(tell(route, name, answer, `shows ${shows.join()}`));
       }
@@ -327,7 +356,7 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     if (name === 'wrong scope') return permission === 'self:read' ? undefined : refused;
     if (ADMIN_ONLY.includes(permission)) return refused;
     if (name === 'agent of another session' && !OF_AGENTS.includes(permission)) return refused;
-    const isAimed = hasParameters(route) || namesTarget(filled(example, target), target);
+    const isAimed = (hasParameters(route) && !NAMES_NOTHING.includes(route.id)) || namesTarget(filled(example, target), target);
     const reads = route.method === 'GET' || (method === 'HEAD' && isRoute('HEAD', route));
     if (name === 'viewer' && !template.startsWith('/api/keys')) {
       if (reads || !isAimed) return undefined;
@@ -413,7 +442,9 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
         const { result, ran } = await counted.during(async () => client.request(frameOf(type, form, await newTarget())));
         const isRefusal =
           result.type === 'error' &&
-          ['unauthenticated', 'forbidden', 'invalid_input', 'session_not_found', 'workspace_not_found'].includes(result.code);
+          ['unauthenticated', 'forbidden', 'invalid_input', 'session_not_found', 'workspace_not_found', 'approval_not_found'].includes(
+            result.code,
+          );
         if (isRefusal || ran.filter((each) => each === `frame ${type}`).length !== 1)
           wrong.push(`${type}: ${JSON.stringify(result)}; ran ${ran.join()}`);
         await client.close();
@@ -459,11 +490,11 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     const forbidden = { codes: ['forbidden'], mayRun: false };
     if (name === 'wrong scope') return permission === 'self:read' ? undefined : forbidden;
     if (name === 'agent of another session' && !OF_AGENTS.includes(permission)) return forbidden;
-    const isAimed = frame.sessionId !== undefined || frame.workspaceId !== undefined;
+    const isAimed = frame.sessionId !== undefined || frame.workspaceId !== undefined || frame.approvalId !== undefined;
     if (!isAimed) return undefined;
     if (name === 'viewer') return permission === 'sessions:read' ? undefined : { codes: ['forbidden'], mayRun: true };
     // To end a subscription that there is none of tells nothing.
     if (frame.type === 'unsubscribe') return { codes: ['not_subscribed'], mayRun: true };
-    return { codes: ['session_not_found', 'workspace_not_found'], mayRun: true };
+    return { codes: ['session_not_found', 'workspace_not_found', 'approval_not_found'], mayRun: true };
   }
 });

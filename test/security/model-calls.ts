@@ -50,6 +50,8 @@ export class CallMaker {
       [7, (by) => this.readSession(by)],
       [3, (by) => this.readDiff(by)],
       [7, (by) => this.readEvents(by)],
+      [3, (by) => this.readApprovals(by)],
+      [1, (by) => this.decide(by)],
       [10, (by) => this.setMember(by)],
       [6, (by) => this.removeMember(by)],
       [4, (by) => this.listMembers(by)],
@@ -186,6 +188,19 @@ export class CallMaker {
   private readEvents(key: ModelKey): Call {
     const id = this.session(key);
     return this.call(key, 'GET', `/api/sessions/${id}/events?limit=1000`, this.model.readEvents(key, id));
+  }
+
+  private readApprovals(key: ModelKey): Call {
+    const id = this.session(key);
+    return this.call(key, 'GET', `/api/sessions/${id}/approvals`, this.model.readApprovals(key, id));
+  }
+
+  private decide(key: ModelKey): Call {
+    const [approvalId, body] = [this.pick(this.ghosts), { optionId: 'allow_once' }];
+    return this.call(key, 'POST', `/api/approvals/${approvalId}/decide`, this.model.decide(key), {
+      body,
+      frame: { type: 'approval.decide', approvalId, ...body },
+    });
   }
 
   private member(): string {

@@ -2,9 +2,9 @@ import { json, type NextFunction, type Request, type RequestHandler, type Respon
 import { EdgeError, InvalidInputError } from '../errors/domain.error.js';
 
 const BODY_LIMIT = 1024 * 1024;
-/** Batches of events and prompts with pictures. */
+/** Batches of events, prompts with pictures, and hooks with what a tool gave back. */
 const LARGE_BODY_LIMIT = 8 * BODY_LIMIT;
-const LARGE = /^\/(api\/sessions(\/[^/]+\/(events|input))?|compat\/[^/]+\/(.+\/)?events)$/;
+const LARGE = /^\/(api\/sessions(\/[^/]+\/(events|input))?|api\/hooks\/[^/]+|compat\/[^/]+\/(.+\/)?events)$/;
 /** How deep an input may nest: far more than any real one, far less than what harms a recursive reader. */
 export const MAX_DEPTH = 64;
 

@@ -1,5 +1,5 @@
 export class AuditTargetResponse {
-  /** `session`, `workspace`, `key` or `browser`. @example 'session' */
+  /** `session`, `approval`, `workspace`, `key` or `browser`. @example 'session' */
   kind: string;
   /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
   id: string | null;

@@ -2,11 +2,12 @@ import type { Type } from '@nestjs/common';
 import { z } from 'zod';
 import type { Permission } from '../../auth/principal.types.js';
 import { IDEMPOTENCY_KEY } from '../../core/idempotency/idempotency.types.js';
+import { DecideRequest } from '../../approvals/dto/approvals.dto.js';
 import { INPUT_STATES } from '../../sessions/session.types.js';
 import { CreateSessionRequest } from '../../sessions/dto/create-session.dto.js';
 import { ResumeSessionRequest } from '../../sessions/dto/lineage.dto.js';
 import { SessionInputRequest } from '../../sessions/dto/session-requests.dto.js';
-import { type OutType, session } from '../frames.types.js';
+import { approval, type OutType, session } from '../frames.types.js';
 
 /** One type of frame that clients send: the source of its check, its permission and its description in AsyncAPI. */
 export interface CommandSpec<F extends z.ZodType = z.ZodType, B extends object = object> {
@@ -175,6 +176,15 @@ export const SESSION_STOP = spec({
   data: z.strictObject({ session, isEnded: z.boolean().describe('false: it takes longer; the end frame of a subscription tells.') }),
 });
 
+export const APPROVAL_DECIDE = spec({
+  type: 'approval.decide',
+  summary: 'Answer a question of an agent: as POST /api/approvals/:id/decide.',
+  permission: 'approvals:decide',
+  fields: z.strictObject({ approvalId: id }),
+  form: DecideRequest,
+  data: z.strictObject({ approval }),
+});
+
 export const COMMAND_SPECS: readonly CommandSpec[] = [
   AUTH,
   PING,
@@ -187,4 +197,5 @@ export const COMMAND_SPECS: readonly CommandSpec[] = [
   SESSION_SUSPEND,
   SESSION_RESUME,
   SESSION_STOP,
+  APPROVAL_DECIDE,
 ];

@@ -1,18 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import { ApprovalResponse } from '../../approvals/dto/approval.response.js';
+import { ApprovalsService } from '../../approvals/approvals.service.js';
 import { Access } from '../../auth/access.service.js';
-import { IdempotentRequests } from '../../auth/idempotent-requests.service.js';
 import type { Principal } from '../../auth/principal.types.js';
-import { RateLimits } from '../../auth/rate-limits.service.js';
 import { SessionCreation } from '../../sessions/session-creation.service.js';
 import { InputAcceptedResponse, SessionResponse } from '../../sessions/dto/session.response.js';
 import { SessionMoves } from '../../sessions/session-moves.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame } from '../frames.types.js';
 import { type Command, command, formCommand } from './command.js';
-import { once } from './command-idempotency.js';
-import { limited } from './command-limits.js';
+import { CommandRules } from './command-rules.service.js';
 import {
   APPEND,
+  APPROVAL_DECIDE,
   PING,
   SESSION_CREATE,
   SESSION_INPUT,
@@ -34,12 +34,12 @@ export class Commands {
     private readonly sessions: SessionsService,
     private readonly creation: SessionCreation,
     private readonly moves: SessionMoves,
+    private readonly approvals: ApprovalsService,
     private readonly access: Access,
-    limits: RateLimits,
-    requests: IdempotentRequests,
+    rules: CommandRules,
   ) {
     const all = [...this.realtime(), ...this.lifecycle()];
-    this.byType = new Map(all.map((each) => [each.spec.type, limited(once(each, requests), limits)]));
+    this.byType = new Map(all.map((each) => [each.spec.type, rules.of(each)]));
   }
 
   get types(): string[] {
@@ -95,6 +95,9 @@ export class Commands {
         const { view, isEnded } = await this.moves.stop(principal, sessionId);
         return { data: { session: SessionResponse.of(view), isEnded } };
       }),
+      formCommand(APPROVAL_DECIDE, async ({ principal }, { approvalId }, form) => ({
+        data: { approval: ApprovalResponse.of(await this.approvals.decide(principal, approvalId, form)) },
+      })),
     ];
   }
 }

@@ -69,7 +69,7 @@ export class CreateSessionRequest {
   @IsJsonObject({ each: true })
   mcpServers?: Record<string, unknown>[];
 
-  /** Who answers the agent's permission requests. Absent: `deny`. */
+  /** Who answers the agent's permission requests: people (`ask`), a rule, or nobody. Absent: `ask`. */
   @Optional()
   @IsIn(PERMISSION_POLICIES)
   policy?: PermissionPolicy;

@@ -1,22 +1,20 @@
+import type { NewApproval } from '../../../approvals/approval.types.js';
 import { type Deferred, deferred } from '../../../core/deferred.js';
-import type { EventDraft } from '../../../events/event-log.types.js';
-import type { PermissionPolicy } from '../../../sessions/session.types.js';
+import type { AgentQuestions } from '../../agent-questions.service.js';
 import type { SpoolPosition } from '../../host-positions.service.js';
 import { AgentGoneError, type AgentHost, type PromptAnswer, type SpoolRecord } from '../../host/agent-host.types.js';
 import type { ProcessExit, RunningAgent, RuntimeCapabilities, TurnOutcome, TurnRequest } from '../../runtime.types.js';
 import type { Recordable, SessionRecorder } from '../../session-recorder.service.js';
 import { type AcpConversation, chooseMode, modeIn, unsupportedContent } from './acp-options.js';
 import { type AcpState, type Bookmark, Bookmarks, remembered } from './acp-bookmark.js';
+import { AcpPermissions, type Permission, type PermissionOptions } from './acp-permissions.js';
 import { AcpTranslator } from './acp-translator.js';
 import { outcomeOf } from './acp-outcome.js';
 import { AgentTrouble } from './agent-trouble.js';
-import { decide } from './permission-policy.js';
 
-export interface AcpAgentOptions {
-  readonly sessionId: string;
-  readonly policy: PermissionPolicy;
-  /** Id of the agent's principal, the `actor` of its events. */
-  readonly actor: string;
+const CANCELLED = 'its turn was told to end';
+
+export interface AcpAgentOptions extends PermissionOptions {
   /** It goes on with an earlier conversation: what that cost was counted then. */
   readonly isResumed?: boolean;
   /** `position` is to be stored with the event of this id. */
@@ -27,21 +25,27 @@ export interface AcpAgentOptions {
   readonly known?: { readonly state: AcpState | null; readonly conversation: AcpConversation };
 }
 
+/** What is stored with the event of this id. */
+interface Mark {
+  readonly eventId: string;
+  readonly bookmark: Bookmark;
+}
+
 type Step =
-  | { readonly kind: 'events'; readonly items: Recordable[]; mark?: { readonly eventId: string; readonly bookmark: Bookmark } }
+  | { readonly kind: 'events'; readonly items: Recordable[]; mark?: Mark }
+  | (Extract<Permission, { readonly kind: 'ask' }> & { mark?: Mark })
   | { readonly kind: 'delta'; readonly delta: Parameters<SessionRecorder['write']>[0] };
 
-/** An agent behind an {@link AgentHost}: takes its spool, writes the log, and answers what it asks by the session's policy. */
+/** An agent behind an {@link AgentHost}: takes its spool, writes the log, and has what it asks decided. */
 export class AcpAgent implements RunningAgent {
   readonly exited: Promise<ProcessExit>;
   private readonly translator: AcpTranslator;
   private conversation: AcpConversation = { capabilities: {}, options: { modes: [], currentMode: null, selects: [] } };
-  private readonly decisions = new Map<string, string | null>();
+  private readonly permissions: AcpPermissions;
   private readonly answers = new Map<number, Deferred<PromptAnswer>>();
   private readonly trouble = new AgentTrouble();
   private readonly bookmarks = new Bookmarks();
   private isCancelling = false;
-  private hasRejected = false;
   private lastTurn: number;
   private finished: AcpState['finished'] = null;
   private onPrompted: (turn: number) => void = () => undefined;
@@ -49,8 +53,10 @@ export class AcpAgent implements RunningAgent {
   constructor(
     private readonly host: AgentHost,
     private readonly recorder: SessionRecorder,
+    questions: AgentQuestions,
     private readonly options: AcpAgentOptions,
   ) {
+    this.permissions = new AcpPermissions(host, questions, options);
     this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor, isResumed: options.isResumed });
     this.exited = host.exited;
     this.lastTurn = host.lastTurn;
@@ -106,17 +112,20 @@ export class AcpAgent implements RunningAgent {
     const unsupported = unsupportedContent(this.conversation.capabilities, content);
     if (unsupported !== null) return `the agent takes no content of the kind ${unsupported}`;
     this.isCancelling = false;
-    this.hasRejected = false;
+    this.permissions.hasRejected = false;
     return agentMode === null ? null : this.changeMode(agentMode);
   }
 
   async leave(): Promise<void> {
+    this.permissions.close();
     await this.host.leave();
     this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent is left to itself')));
   }
 
   async interrupt(): Promise<void> {
     this.isCancelling = true;
+    // Before the agent knows, so that nobody's answer is taken that it will not hear. That it hears of the end matters more.
+    await this.permissions.giveUp(CANCELLED).catch(() => undefined);
     await this.host.cancel();
   }
 
@@ -153,7 +162,7 @@ export class AcpAgent implements RunningAgent {
 
   private outcome(answer: PromptAnswer): TurnOutcome {
     const isCancelling = this.isCancelling || answer.isCancelled === true;
-    return outcomeOf(answer, { isCancelling, hasRejected: this.hasRejected, trouble: this.trouble.reason });
+    return outcomeOf(answer, { isCancelling, hasRejected: this.permissions.hasRejected, trouble: this.trouble.reason });
   }
 
   /** What the records come to, in their order: text must not overtake the events before it, nor they the text. */
@@ -171,14 +180,19 @@ export class AcpAgent implements RunningAgent {
         if (each.kind === 'event') add(each);
         else steps.push({ kind: 'delta', delta: { sessionId: this.options.sessionId, ...each.delta } });
       }
-      if (record.kind === 'permission') add({ draft: this.approvalOf(record) });
+      if (record.kind === 'permission') {
+        const permission = this.permissionOf(record);
+        if (permission.kind === 'event') add({ draft: permission.draft });
+        else steps.push(permission);
+        eventId = permission.eventId;
+      }
       this.note(record);
       this.bookmarks.passed(record.n, this.translator.openSince, () => this.state());
       // The end itself is told again to whoever comes after us.
       if (eventId !== undefined && record.kind !== 'exit') this.mark(steps, record.n, eventId);
     }
     for (const step of steps) {
-      if (step.kind !== 'events' || !step.mark) continue;
+      if (step.kind === 'delta' || !step.mark) continue;
       const { takenN, resumeN, state } = step.mark.bookmark;
       this.options.expect(step.mark.eventId, { takenN, resumeN, state: JSON.stringify(state) });
     }
@@ -186,7 +200,7 @@ export class AcpAgent implements RunningAgent {
   }
 
   private mark(steps: readonly Step[], n: number, eventId: string): void {
-    const last = steps.findLast((step) => step.kind === 'events');
+    const last = steps.findLast((step) => step.kind !== 'delta');
     if (last) last.mark = { eventId, bookmark: this.bookmarks.at(n, last === steps.at(-1), () => this.state()) };
   }
 
@@ -200,15 +214,16 @@ export class AcpAgent implements RunningAgent {
     if (record.kind === 'update') {
       const currentMode = modeIn(record.update);
       if (currentMode !== null) this.conversation = { ...this.conversation, options: { ...this.conversation.options, currentMode } };
+      this.permissions.see(record.update);
       this.trouble.see(record.update);
     }
   }
 
   private state(): AcpState {
-    const { hasRejected, lastTurn, finished, translator, trouble } = this;
+    const { permissions, lastTurn, finished, translator, trouble } = this;
     const { currentMode } = this.conversation.options;
     return {
-      ...{ hasRejected, lastTurn, finished, currentMode, decisions: [...this.decisions] },
+      ...{ ...permissions.state, lastTurn, finished, currentMode },
       ...{ translator: translator.state, trouble: trouble.state },
     };
   }
@@ -216,15 +231,14 @@ export class AcpAgent implements RunningAgent {
   private restore({ state, conversation }: NonNullable<AcpAgentOptions['known']>): void {
     this.conversation = conversation;
     if (!state) return;
-    const { translator, trouble, hasRejected, currentMode, lastTurn, finished, decisions } = state;
+    const { translator, trouble, currentMode, lastTurn, finished } = state;
     this.conversation = { ...conversation, options: { ...conversation.options, currentMode } };
     this.translator.restore(translator);
     this.trouble.restore(trouble);
-    this.hasRejected = hasRejected;
     this.lastTurn = Math.max(this.lastTurn, lastTurn);
     this.finished = finished;
     if (finished) this.answerTo(finished.turn).resolve(finished.answer);
-    for (const [requestId, optionId] of decisions) this.tell(requestId, optionId);
+    this.permissions.restore(state);
   }
 
   private answerTo(turn: number): Deferred<PromptAnswer> {
@@ -237,17 +251,26 @@ export class AcpAgent implements RunningAgent {
   private async carryOut(steps: Step[]): Promise<void> {
     for (let step = steps[0]; step; step = steps[0]) {
       if (step.kind === 'events') await this.recorder.record(this.options.sessionId, step.items);
+      else if (step.kind === 'ask') await this.ask(step.question);
       else this.recorder.write(step.delta);
       steps.shift();
     }
   }
 
+  private async ask(question: NewApproval): Promise<void> {
+    await this.permissions.ask(question);
+    // It was on its way while the turn was told to end.
+    if (this.isCancelling) await this.permissions.giveUp(CANCELLED);
+  }
+
+  private permissionOf(record: SpoolRecord & { kind: 'permission' }): Permission {
+    const known = this.translator.toolCall(record.request.toolCall.toolCallId);
+    return this.permissions.take(record, { turn: this.translator.currentTurn, known, isCancelling: this.isCancelling });
+  }
+
   /** What depends on the log being written: a decision is told to the agent only when it is durable. */
   private settle(record: SpoolRecord): void {
-    if (record.kind === 'permission') {
-      this.tell(record.requestId, this.decisions.get(record.requestId) ?? null);
-      this.decisions.delete(record.requestId);
-    }
+    if (record.kind === 'permission') this.permissions.settle(record);
     if (record.kind === 'prompt-started') {
       for (const turn of this.answers.keys()) if (turn < record.turn) this.answers.delete(turn);
       this.onPrompted(record.turn);
@@ -257,43 +280,5 @@ export class AcpAgent implements RunningAgent {
       this.answers.forEach((answer) => answer.reject(new AgentGoneError('the agent ended before it answered')));
       this.answers.clear();
     }
-  }
-
-  /** An agent that is gone needs no answer. */
-  private tell(requestId: string, optionId: string | null): void {
-    this.host.decide(requestId, optionId).catch(() => undefined);
-  }
-
-  private approvalOf(record: SpoolRecord & { kind: 'permission' }): EventDraft {
-    const { toolCallId, title } = record.request.toolCall;
-    const { isAllowed, optionId, reason } = this.decisionOn(record);
-    this.hasRejected ||= !isAllowed;
-    this.decisions.set(record.requestId, optionId);
-    return {
-      id: `${this.host.id}:${record.n}.approval`,
-      type: 'approval',
-      turn: this.translator.currentTurn,
-      source: 'system',
-      actor: 'system',
-      payload: {
-        approvalId: `${this.host.id}:${record.n}`,
-        state: 'decided',
-        toolCallId,
-        title: title ?? this.translator.toolCall(toolCallId)?.title ?? toolCallId,
-        ...(optionId === null ? {} : { optionId }),
-        by: `policy:${this.options.policy}`,
-        reason,
-      },
-    };
-  }
-
-  private decisionOn({ request }: SpoolRecord & { kind: 'permission' }) {
-    const { toolCallId, kind } = request.toolCall;
-    const announced = this.translator.toolCall(toolCallId)?.kind;
-    return decide(
-      this.options.policy,
-      [kind, announced].filter((each) => typeof each === 'string'),
-      request.options,
-    );
   }
 }

@@ -14,23 +14,40 @@ describe('the permission policy', () => {
     ['allow-all', ['execute'], 'allow-once'],
     ['allow-all', [], 'allow-once'],
     ['deny', ['read'], 'reject'],
-    ['ask', ['read'], 'reject'],
     ['allow-reads', ['read'], 'allow-once'],
     ['allow-reads', ['search', 'read'], 'allow-once'],
-    ['allow-reads', ['read', 'execute'], 'reject'],
-    ['allow-reads', ['edit'], 'reject'],
-    ['allow-reads', ['READ'], 'reject'],
-    ['allow-reads', [], 'reject'],
-  ] as const)('%s on %j chooses %s', (policy, kinds, optionId) => {
-    expect(decide(policy, kinds, CLAUDE)).toMatchObject({ optionId, isAllowed: optionId === 'allow-once', reason: expect.any(String) });
+  ] as const)('%s on %j chooses %s, whether or not there are people', (policy, kinds, optionId) => {
+    for (const canAsk of [true, false])
+      expect(decide(policy, kinds, CLAUDE, canAsk)).toMatchObject({
+        optionId,
+        isAllowed: optionId === 'allow-once',
+        reason: expect.any(String),
+      });
+  });
+
+  it.each([
+    ['ask', ['read']],
+    ['ask', []],
+    ['allow-reads', ['read', 'execute']],
+    ['allow-reads', ['edit']],
+    ['allow-reads', ['READ']],
+    ['allow-reads', []],
+  ] as const)('%s on %j asks people, and denies where there are none', (policy, kinds) => {
+    expect(decide(policy, kinds, CLAUDE, true)).toBeNull();
+    expect(decide(policy, kinds, CLAUDE, false)).toMatchObject({
+      optionId: 'reject',
+      isAllowed: false,
+      reason: expect.stringContaining('nobody'),
+    });
   });
 
   it('chooses by kind, once rather than always, and cancels where there is no fitting option', () => {
     const [always] = CLAUDE;
-    expect(decide('allow-all', [], always ? [always] : [])).toMatchObject({ optionId: 'allow-with-updates' });
-    expect(decide('deny', [], always ? [always] : [])).toMatchObject({ optionId: null, isAllowed: false });
-    expect(decide('allow-all', [], [])).toMatchObject({ optionId: null, isAllowed: false });
-    expect(decide('deny', [], [{ optionId: 'never', name: 'Never', kind: 'reject_always' }])).toMatchObject({ optionId: 'never' });
+    expect(decide('allow-all', [], always ? [always] : [], true)).toMatchObject({ optionId: 'allow-with-updates' });
+    expect(decide('deny', [], always ? [always] : [], true)).toMatchObject({ optionId: null, isAllowed: false });
+    expect(decide('allow-all', [], [], true)).toMatchObject({ optionId: null, isAllowed: false });
+    expect(decide('ask', [], [], true)).toMatchObject({ optionId: null, isAllowed: false });
+    expect(decide('deny', [], [{ optionId: 'never', name: 'Never', kind: 'reject_always' }], true)).toMatchObject({ optionId: 'never' });
   });
 });
 

@@ -77,9 +77,11 @@ async function live(from: SpoolPosition | null, size: number, appends = Infinity
     write: ({ blockId, text }: { blockId: string; text: string }) => texts.set(blockId, (texts.get(blockId) ?? '') + text),
   };
   const conversation = { capabilities: {}, options: { modes: [], currentMode: null, selects: [] } };
-  const agent = new AcpAgent(host as any, recorder as any, {
+  const questions = { open: () => undefined, close: () => undefined };
+  const agent = new AcpAgent(host as any, recorder as any, questions as any, {
     sessionId: 's',
     policy: 'allow-all',
+    canAsk: true,
     actor: 'agent:s',
     expect: (eventId, position) => expected.set(eventId, position),
     settled: () => positions.at(-1)?.resumeN ?? from?.resumeN ?? 0,

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterConfig } from '../../../config/muster-config.js';
 import { DomainError } from '../../../core/errors/domain.error.js';
 import type { SessionEntity } from '../../../sessions/persistence/session.entity.js';
+import { modeRulesOf } from '../../../sessions/modes/mode.types.js';
 import { AgentHosts } from '../../agent-hosts.service.js';
+import { AgentQuestions } from '../../agent-questions.service.js';
 import { type AgentHost, AgentRequestError } from '../../host/agent-host.types.js';
 import type { RemoteAgentHost } from '../../host/remote-agent-host.js';
 import { HostPositions } from '../../host-positions.service.js';
@@ -30,6 +32,7 @@ export class AcpRuntime implements Runtime {
     private readonly recorder: SessionRecorder,
     private readonly hosts: AgentHosts,
     private readonly positions: HostPositions,
+    private readonly questions: AgentQuestions,
   ) {}
 
   /** @throws AgentStartError, NotSupportedError */
@@ -74,7 +77,7 @@ export class AcpRuntime implements Runtime {
 
   private drive(
     host: RemoteAgentHost,
-    { id: sessionId, policy, contextDue }: SessionEntity,
+    { id: sessionId, policy, modeRules, contextDue }: SessionEntity,
     resumeN: number,
     known?: AcpAgentOptions['known'],
   ): AcpAgent {
@@ -83,8 +86,9 @@ export class AcpRuntime implements Runtime {
       this.positions.end(sessionId);
       if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
     });
-    return new AcpAgent(host, this.recorder, {
-      ...{ sessionId, policy, actor: `agent:${sessionId}`, known, isResumed: contextDue === 'native' },
+    return new AcpAgent(host, this.recorder, this.questions, {
+      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false, actor: `agent:${sessionId}`, known },
+      isResumed: contextDue === 'native',
       expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
       settled: () => this.positions.settled(sessionId),
     });

@@ -13,34 +13,41 @@ export interface Decision {
 }
 
 /**
- * Decides a permission request by the session's policy. `kinds`: what the agent has said of the tool call, when it announced it and
- * when it asked; each of them must be harmless. Options are chosen by their kind (their ids differ between agents), and for once rather
- * than for always.
+ * Decides a permission request by the session's policy; null where people are to be asked. `kinds`: what the agent has said of the tool
+ * call, when it announced it and when it asked; each of them must be harmless. Options are chosen by their kind (their ids differ between
+ * agents), and for once rather than for always.
  */
-export function decide(policy: PermissionPolicy, kinds: readonly string[], options: readonly PermissionOption[]): Decision {
-  const { isAllowed, reason } = judge(policy, kinds);
+export function decide(
+  policy: PermissionPolicy,
+  kinds: readonly string[],
+  options: readonly PermissionOption[],
+  canAsk: boolean,
+): Decision | null {
+  const { verdict, reason } = judge(policy, kinds);
+  if (verdict === 'ask' && canAsk && options.length > 0) return null;
+  const isAllowed = verdict === 'allow';
+  const why = verdict === 'ask' && !canAsk ? `${reason}; there is nobody to ask` : reason;
   const wanted = isAllowed ? (['allow_once', 'allow_always'] as const) : (['reject_once', 'reject_always'] as const);
   const option = wanted.flatMap((kind) => options.find((each) => each.kind === kind) ?? [])[0];
   return option
-    ? { isAllowed, optionId: option.optionId, reason }
-    : { isAllowed: false, optionId: null, reason: `${reason}; the agent offers no option for that` };
+    ? { isAllowed, optionId: option.optionId, reason: why }
+    : { isAllowed: false, optionId: null, reason: `${why}; the agent offers no option for that` };
 }
 
-function judge(policy: PermissionPolicy, kinds: readonly string[]): { isAllowed: boolean; reason: string } {
+function judge(policy: PermissionPolicy, kinds: readonly string[]): { verdict: 'allow' | 'deny' | 'ask'; reason: string } {
   switch (policy) {
     case 'allow-all':
-      return { isAllowed: true, reason: 'the policy allows everything' };
+      return { verdict: 'allow', reason: 'the policy allows everything' };
     case 'deny':
-      return { isAllowed: false, reason: 'the policy denies what the agent asks for' };
+      return { verdict: 'deny', reason: 'the policy denies what the agent asks for' };
     case 'ask':
-      return { isAllowed: false, reason: 'denied: nobody can be asked yet' };
+      return { verdict: 'ask', reason: 'the policy asks people' };
     case 'allow-reads': {
-      const isAllowed = kinds.length > 0 && kinds.every((kind) => READING.includes(kind));
+      const isReading = kinds.length > 0 && kinds.every((kind) => READING.includes(kind));
       const what = kinds.length > 0 ? [...new Set(kinds)].join(' and ') : 'of no kind';
-      return {
-        isAllowed,
-        reason: isAllowed ? `the policy allows reading (${what})` : `the policy allows reading only, and this is ${what}`,
-      };
+      return isReading
+        ? { verdict: 'allow', reason: `the policy allows reading (${what})` }
+        : { verdict: 'ask', reason: `the policy allows reading by itself, and this is ${what}` };
     }
   }
 }
