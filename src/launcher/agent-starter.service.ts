@@ -14,7 +14,7 @@ import { Runtimes } from './runtimes/runtimes.service.js';
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal' | 'persist'>;
+export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'onContext' | 'signal' | 'persist'>;
 
 /** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
 @Injectable()

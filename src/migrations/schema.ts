@@ -26,6 +26,7 @@ import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
 import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
+import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -61,5 +62,6 @@ export const schema: Schema = {
     AgentHosts1795269600000,
     Reads1795273200000,
     Worktrees1795276800000,
+    Lineage1795280400000,
   ],
 };

@@ -3,6 +3,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { EventLogModule } from '../events/event-log.module.js';
 import { WorkspacesModule } from '../workspaces/workspaces.module.js';
+import { ConversationContext } from './conversation-context.service.js';
 import { ModesController } from './modes/modes.controller.js';
 import { Modes } from './modes/modes.service.js';
 import { ExternalSessions } from './external-sessions.service.js';
@@ -14,21 +15,29 @@ import { SessionTreesRepository } from './persistence/session-trees.repository.j
 import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { RetentionSweeper } from './retention-sweeper.service.js';
+import { SessionBranching } from './session-branching.service.js';
 import { SessionCounts } from './session-counts.service.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionDetachment } from './session-detachment.service.js';
+import { SessionForks } from './session-forks.service.js';
+import { SessionInputs } from './session-inputs.service.js';
+import { SessionInputsController } from './session-inputs.controller.js';
 import { SessionExpiry } from './session-expiry.service.js';
 import { SessionHistory } from './session-history.service.js';
 import { SessionReadsController } from './session-reads.controller.js';
 import { SessionDiffController } from './session-diff.controller.js';
 import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
+import { SessionMoves } from './session-moves.service.js';
 import { SessionProjection } from './session-projection.js';
+import { SessionResumption } from './session-resumption.service.js';
+import { SessionResumptionController } from './session-resumption.controller.js';
 import { SessionRemovals } from './session-removals.service.js';
 import { SessionScope } from './session-scope.service.js';
 import { SessionStates } from './session-states.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { SessionSurroundings } from './session-surroundings.service.js';
+import { SessionSuspension } from './session-suspension.service.js';
 import { SessionTrees } from './session-trees.service.js';
 import { SessionTrimming } from './session-trimming.service.js';
 import { SessionWaiter } from './session-waiter.service.js';
@@ -37,12 +46,21 @@ import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [AgentsModule, AuthModule, EventLogModule, WorkspacesModule],
-  controllers: [ModesController, SessionDiffController, SessionReadsController, SessionsController],
+  controllers: [
+    ModesController,
+    SessionDiffController,
+    SessionInputsController,
+    SessionReadsController,
+    SessionResumptionController,
+    SessionsController,
+  ],
   providers: [
+    ConversationContext,
     EndedSessionsRepository,
     ExpiryRepository,
     ExternalSessions,
     Modes,
+    SessionBranching,
     SessionBriefsRepository,
     RetentionRepository,
     RetentionSweeper,
@@ -52,13 +70,18 @@ import { SessionsService } from './sessions.service.js';
     SessionDiffs,
     SessionExpiry,
     SessionHistory,
+    SessionForks,
+    SessionInputs,
     SessionLifecycle,
+    SessionMoves,
     SessionProjection,
+    SessionResumption,
     SessionRemovals,
     SessionScope,
     SessionStates,
     SessionStops,
     SessionSurroundings,
+    SessionSuspension,
     SessionTrees,
     SessionTreesRepository,
     SessionTrimming,
@@ -68,10 +91,12 @@ import { SessionsService } from './sessions.service.js';
     TurnsRepository,
   ],
   exports: [
+    ConversationContext,
     ExternalSessions,
     SessionCounts,
     SessionCreation,
     SessionLifecycle,
+    SessionMoves,
     SessionScope,
     SessionStops,
     SessionTrees,

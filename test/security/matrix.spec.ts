@@ -34,8 +34,8 @@ const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
 
 /** Routes of foreign contracts that answer 200 where there is nothing to be seen, as their own servers do. */
 const TELLS_ABSENCE = ['aoGetSessionStatus', 'aoListEvents'];
-/** Routes of foreign contracts that answer 404 of a thing that is there. */
-const NOT_YET = ['aoGetSessionResult'];
+/** Routes that answer 404 with the right credentials too: of a thing that is there, in a foreign contract, and where there is nothing to be ended. */
+const NOT_YET = ['aoGetSessionResult', 'reapOrphan'];
 /** What names a session that is not there makes one: of the caller's own. */
 const MAKES_ITS_OWN = ['aoReceiveEvent'];
 /** The sockets of foreign contracts, whose frames are theirs. */

@@ -7,6 +7,7 @@ import { AgentsService } from '../../agents/agents.service.js';
 import { SYSTEM } from '../../auth/principal.types.js';
 import { ConfigError } from '../../config/environment.js';
 import { MusterConfig } from '../../config/muster-config.js';
+import { Clock } from '../../core/clock.js';
 import { assertResumable, failureOf, isResumable, statusAfterTurn, withPreamble } from './mode-outcome.js';
 import { modeRulesOf, rulesOf } from './mode.types.js';
 import { Modes, policyIn } from './modes.service.js';
@@ -23,7 +24,7 @@ describe('modes', () => {
   const load = (modes?: unknown) => {
     if (modes !== undefined) writeFileSync(file, JSON.stringify(modes));
     const config = new MusterConfig(modes === undefined ? {} : { MUSTER_MODES_FILE: file });
-    return new Modes(config, new AgentsService(new AgentProfiles(config), new AgentLocator(config)));
+    return new Modes(config, new AgentsService(new AgentProfiles(config), new AgentLocator(config, new Clock())));
   };
   const mine = { id: 'mine', label: 'Mine', supportsResume: true, supportsHitl: true };
   const session = (id: string) => ({ mode: id, modeRules: JSON.stringify(rulesOf(load().getOrFail(id))) });

@@ -17,6 +17,8 @@ export interface AcpAgentOptions {
   readonly policy: PermissionPolicy;
   /** Id of the agent's principal, the `actor` of its events. */
   readonly actor: string;
+  /** It goes on with an earlier conversation: what that cost was counted then. */
+  readonly isResumed?: boolean;
   /** `position` is to be stored with the event of this id. */
   readonly expect: (eventId: string, position: SpoolPosition) => void;
   /** All that was expected is stored; gives back the record behind which reading would begin again now. */
@@ -49,7 +51,7 @@ export class AcpAgent implements RunningAgent {
     private readonly recorder: SessionRecorder,
     private readonly options: AcpAgentOptions,
   ) {
-    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
+    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor, isResumed: options.isResumed });
     this.exited = host.exited;
     this.lastTurn = host.lastTurn;
     if (options.known) this.restore(options.known);
