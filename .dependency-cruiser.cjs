@@ -20,6 +20,8 @@ const ALSO_SURFACE = [
   '^src/approvals/approval-row[.]ts$',
   // Where an agent may work is asked by whoever starts something in a directory.
   '^src/workspaces/path-rules[.]ts$',
+  // The form of what git tells is the same wherever it is told.
+  '^src/workspaces/git/git-output[.]ts$',
 ];
 
 /** What requests and answers look like; the WebSocket's commands and frames have the same form. */

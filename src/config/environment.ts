@@ -30,6 +30,10 @@ export const VARIABLES = [
   },
   { name: 'MUSTER_DATABASE_CONNECT_TIMEOUT_MS', describe: 'How long to go on trying to reach the database at start.', fallback: '30000' },
   { name: 'MUSTER_WORKSPACE_ROOTS', describe: 'Directories below which workspaces may lie, separated by ":".', fallback: homeDirectory() },
+  {
+    name: 'MUSTER_WORKTREES_DIR',
+    describe: 'Directory of the git worktrees that sessions with isolation get. Absent: worktrees in the data directory.',
+  },
   { name: 'MUSTER_AGENTS_FILE', describe: 'JSON file {"agents": [profile…]} with further agent profiles. Absent: the built-in ones.' },
   { name: 'MUSTER_MODES_FILE', describe: 'JSON file {"modes": [mode…]} with further modes of sessions. Absent: the built-in ones.' },
   {

@@ -35,6 +35,8 @@ export class MusterConfig {
   readonly dataDir: string;
   readonly database: DatabaseConfig;
   readonly workspaceRoots: readonly string[];
+  /** Where sessions' worktrees are made; always an allowed root. */
+  readonly worktreesDir: string;
   readonly agentsFile: string | undefined;
   readonly modesFile: string | undefined;
   /** Null: sessions never expire. */
@@ -101,6 +103,7 @@ export class MusterConfig {
         throw new ConfigError('MUSTER_WORKSPACE_ROOTS', `${JSON.stringify(root)} is not an absolute path`, 'Write /path:/other/path.');
       return root;
     });
+    this.worktreesDir = resolve(read('MUSTER_WORKTREES_DIR') ?? resolve(this.dataDir, 'worktrees'));
     this.agentsFile = read('MUSTER_AGENTS_FILE') && resolve(text('MUSTER_AGENTS_FILE'));
     this.modesFile = read('MUSTER_MODES_FILE') && resolve(text('MUSTER_MODES_FILE'));
     this.sessionExpiresAfterMs = duration('MUSTER_SESSION_EXPIRES_AFTER', read('MUSTER_SESSION_EXPIRES_AFTER'));
@@ -132,6 +135,11 @@ export class MusterConfig {
     this.logLevel = oneOf('MUSTER_LOG_LEVEL', LOG_LEVELS);
     this.shutdownGraceMs = whole('MUSTER_SHUTDOWN_GRACE_MS', 0, 600_000);
     this.inheritedAgentEnv = pick(environment, [...AGENT_ENV, ...this.agentEnvAllow]);
+  }
+
+  /** Where work trees are noted as they were, while turns run. */
+  get snapshotsDir(): string {
+    return resolve(this.dataDir, 'snapshots');
   }
 
   /** Where the sample workspaces lie; always an allowed root. */

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
+import { EventCopying } from './event-copying.service.js';
 import { EventLog } from './event-log.service.js';
 import { EventTrimming } from './event-trimming.service.js';
 import { LogRenumbering } from './log-renumbering.js';
 import { OpenBlocks } from './open-blocks.service.js';
 import { ToolIndex } from './tool-index.service.js';
 import { BlobsStore } from './persistence/blobs.store.js';
+import { CopyStore } from './persistence/copy.store.js';
 import { EventLogStore } from './persistence/event-log.store.js';
 import { OpenBlocksStore } from './persistence/open-blocks.store.js';
 import { ToolEventsStore } from './persistence/tool-events.store.js';
@@ -14,6 +16,8 @@ import { TrimStore } from './persistence/trim.store.js';
 @Module({
   providers: [
     BlobsStore,
+    CopyStore,
+    EventCopying,
     EventLog,
     EventLogStore,
     EventTrimming,
@@ -24,6 +28,6 @@ import { TrimStore } from './persistence/trim.store.js';
     ToolIndex,
     TrimStore,
   ],
-  exports: [BlobsStore, EventLog, EventTrimming, OpenBlocks],
+  exports: [BlobsStore, EventCopying, EventLog, EventTrimming, OpenBlocks],
 })
 export class EventLogModule {}

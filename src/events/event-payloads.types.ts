@@ -76,6 +76,8 @@ export const PAYLOADS = {
   plan: z.looseObject({ entries: z.array(z.looseObject({ content: z.string(), status: z.string(), priority: z.string().optional() })) }),
   log: z.looseObject({ level: z.enum(['debug', 'info', 'warn', 'error']), text: z.string(), stream: z.string().optional() }),
   input: z.looseObject({ inputId: z.string(), content, state: z.enum(INPUT_STATES).optional() }),
+  /** What an agent was told of the conversation before, ahead of the prompt of this turn: nobody's words. */
+  agent_context: z.looseObject({ content }),
   status: z.looseObject({
     from: z.enum(SESSION_STATUSES).nullable(),
     to: z.enum(SESSION_STATUSES),
@@ -100,6 +102,10 @@ export const PAYLOADS = {
   file_change: z.looseObject({
     path: z.string(),
     change: z.enum(['added', 'modified', 'deleted', 'renamed']),
+    oldPath: z.string().optional(),
+    additions: z.number().int().optional(),
+    deletions: z.number().int().optional(),
+    binary: z.boolean().optional(),
     diff: z.string().optional(),
   }),
   /** Increments, never totals. */
@@ -117,6 +123,6 @@ export type KnownEventType = keyof typeof PAYLOADS;
 export type EventPayload<T extends KnownEventType> = z.infer<(typeof PAYLOADS)[T]>;
 
 /** Written by Muster only. */
-export const RESERVED_TYPES = ['status', 'turn', 'approval', 'input'] as const satisfies readonly KnownEventType[];
+export const RESERVED_TYPES = ['status', 'turn', 'approval', 'input', 'agent_context'] as const satisfies readonly KnownEventType[];
 
 export const isKnownType = (type: string): type is KnownEventType => Object.hasOwn(PAYLOADS, type);

@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import { statSync } from 'node:fs';
 import type { AgentProfile } from '../agents/agent-profile.types.js';
 import { AgentsService } from '../agents/agents.service.js';
 import { Keys } from '../auth/keys.service.js';
 import { findProgram } from '../core/process/find-program.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
-import { PathRules } from '../workspaces/path-rules.js';
 import { AgentHosts } from './agent-hosts.service.js';
 import { AgentSurroundings } from './agent-surroundings.service.js';
-import { AgentMissingError, ProjectDirectoryError } from './launcher.errors.js';
+import { AgentMissingError } from './launcher.errors.js';
+import { ProjectDirectories } from './project-directories.service.js';
 import type { FoundAgent, LaunchSpec, RunningAgent } from './runtime.types.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
 
 /** What `execvp` searches where there is no PATH. */
 const DEFAULT_PATH = '/usr/bin:/bin';
 
-export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'signal' | 'persist'>;
+export type StartHooks = Pick<LaunchSpec, 'onProcess' | 'onAgentSession' | 'onContext' | 'signal' | 'persist'>;
 
 /** Starts the agent of a session: finds its program, gives it an environment and a key of its own, and hands it to its runtime. */
 @Injectable()
@@ -25,16 +24,15 @@ export class AgentStarter {
     private readonly keys: Keys,
     private readonly surroundings: AgentSurroundings,
     private readonly runtimes: Runtimes,
-    private readonly paths: PathRules,
+    /** Where the turns of its agents are looked at, too. */
+    readonly directories: ProjectDirectories,
     private readonly hosts: AgentHosts,
   ) {}
 
-  /** @throws UnknownAgentError, ProjectDirectoryError, AgentMissingError, AgentStartError, NotSupportedError */
+  /** @throws UnknownAgentError, AgentMissingError, AgentStartError, NotSupportedError, and what {@link ProjectDirectories.prepare} throws */
   async start(session: SessionEntity, hooks: StartHooks): Promise<RunningAgent> {
     const profile = this.agents.getOrFail(session.agent);
-    if (!statSync(session.projectDir, { throwIfNoEntry: false })?.isDirectory()) throw new ProjectDirectoryError(session.projectDir);
-    // Between its creation and now a part of the path may have become a link to somewhere else.
-    await this.paths.assertStill(session.projectDir);
+    await this.directories.prepare(session);
     const inherited = { ...this.surroundings.inherited, ...profile.env };
     const [name = ''] = profile.command;
     const program = findProgram(name, inherited['PATH'] || DEFAULT_PATH);

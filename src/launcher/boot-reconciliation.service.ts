@@ -80,16 +80,17 @@ export class BootReconciliation {
   }
 
   private async settle(session: SessionEntity): Promise<void> {
-    const { id, status, runtime, stopRequestedAt } = session;
+    const { id, status, runtime, stopRequestedAt, suspendRequestedAt } = session;
     const found = await this.processes.endOf(session);
     if (stopRequestedAt !== null) return this.close(id, 'stopped', `stopped; ${found}`);
+    if (suspendRequestedAt !== null) return this.close(id, 'suspended', `suspended; ${found}`);
     // A command between two turns has no process that could have been lost.
     if (runtime === 'process' && status === 'idle') return;
     if (status === 'starting') return this.close(id, 'failed', `the server stopped while the agent was starting; ${found}`);
     return this.close(id, 'lost', `the server stopped while the agent ran, how the agent ended is not known; ${found}`);
   }
 
-  private async close(id: string, to: 'stopped' | 'failed' | 'lost', reason: string): Promise<void> {
+  private async close(id: string, to: 'stopped' | 'suspended' | 'failed' | 'lost', reason: string): Promise<void> {
     await this.lifecycle.processGone(id, to, { reason });
     await this.starter.release(id);
     this.logger.warn({ msg: 'a session was left behind by an earlier life of this server', sessionId: id, status: to, reason });

@@ -20,14 +20,18 @@ import { EndWhenSessionDeletedListener } from './listeners/end-when-session-dele
 import { EndWhenSessionExpiredListener } from './listeners/end-when-session-expired.listener.js';
 import { InterruptWhenInterruptRequestedListener } from './listeners/interrupt-when-interrupt-requested.listener.js';
 import { LaunchWhenSessionCreatedListener } from './listeners/launch-when-session-created.listener.js';
+import { LaunchWhenSessionResumedListener } from './listeners/launch-when-session-resumed.listener.js';
 import { PromptWhenInputAcceptedListener } from './listeners/prompt-when-input-accepted.listener.js';
 import { StopWhenStopRequestedListener } from './listeners/stop-when-stop-requested.listener.js';
+import { SuspendWhenSuspendRequestedListener } from './listeners/suspend-when-suspend-requested.listener.js';
 import { AgentHostsRepository } from './persistence/agent-hosts.repository.js';
 import { Orphans } from './orphans.service.js';
 import { OrphansController } from './orphans.controller.js';
+import { ProjectDirectories } from './project-directories.service.js';
 import { AcpRuntime } from './runtimes/acp/acp.runtime.js';
 import { ProcessRuntime } from './runtimes/process/process.runtime.js';
 import { Runtimes } from './runtimes/runtimes.service.js';
+import { SessionDrivers } from './session-drivers.service.js';
 import { SessionRecorder } from './session-recorder.service.js';
 
 @Module({
@@ -49,14 +53,18 @@ import { SessionRecorder } from './session-recorder.service.js';
     HostPositions,
     InterruptWhenInterruptRequestedListener,
     LaunchWhenSessionCreatedListener,
+    LaunchWhenSessionResumedListener,
     Launcher,
     LeftProcesses,
     Orphans,
     ProcessRuntime,
+    ProjectDirectories,
     PromptWhenInputAcceptedListener,
     Runtimes,
+    SessionDrivers,
     SessionRecorder,
     StopWhenStopRequestedListener,
+    SuspendWhenSuspendRequestedListener,
   ],
   exports: [Launcher],
 })

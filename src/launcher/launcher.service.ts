@@ -6,11 +6,11 @@ import type { DomainEvent } from '../core/event-bus/domain-event.types.js';
 import { EventBus } from '../core/event-bus/event-bus.js';
 import { isLive } from '../sessions/session.state.js';
 import { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
-import { AgentSlots } from './agent-slots.service.js';
 import { AgentStarter } from './agent-starter.service.js';
 import { BootReconciliation } from './boot-reconciliation.service.js';
-import { SessionDriver } from './session-driver.js';
+import type { SessionDriver } from './session-driver.js';
 import type { EndRequest } from './session-driver.types.js';
+import { SessionDrivers } from './session-drivers.service.js';
 
 /** What ending an agent takes beyond its grace: a cancelled prompt, the end of its input (3 s), the kill (2 s), the log. */
 const STOP_MARGIN_MS = 7_000;
@@ -18,6 +18,8 @@ const STOP_MARGIN_MS = 7_000;
 interface Driven {
   readonly driver: SessionDriver;
   readonly over: Promise<void>;
+  /** Something was asked of it that came too late for its driver, maybe: the session was suspended, and goes on. */
+  isWanted: boolean;
 }
 
 /**
@@ -38,15 +40,16 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
     private readonly starter: AgentStarter,
     private readonly reconciliation: BootReconciliation,
     private readonly bus: EventBus,
-    private readonly slots: AgentSlots,
+    private readonly drivers: SessionDrivers,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     const left = await this.reconciliation.run();
     this.unsubscribe = this.bus.subscribe((event) => this.hear(event));
-    for (const { id, stopRequestedAt } of left) {
+    for (const { id, stopRequestedAt, suspendRequestedAt } of left) {
       this.drive(id);
       if (stopRequestedAt !== null) this.end(id, { kind: 'stop', reason: 'stopped, after a restart of the server' });
+      else if (suspendRequestedAt !== null) this.end(id, { kind: 'suspend', reason: 'suspended, after a restart of the server' });
     }
     this.ready.resolve();
     await this.takeUpQueued();
@@ -59,13 +62,14 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** Launches a session that is queued, or hands its next input to its agent. */
   drive(sessionId: string): void {
     const driven = this.driven.get(sessionId);
-    if (driven) return driven.driver.ring();
+    if (driven) {
+      driven.isWanted = true;
+      return driven.driver.ring();
+    }
     if (this.stopping) return;
-    const { config, lifecycle, starter, slots } = this;
-    const { agentIdleTimeoutMs: idleTimeoutMs, turnTimeoutMs, agentStopGraceMs: stopGraceMs } = config;
-    const driver = new SessionDriver(sessionId, { lifecycle, starter, slots, idleTimeoutMs, turnTimeoutMs, stopGraceMs });
-    const over = this.ready.promise.then(() => driver.run()).finally(() => this.driven.delete(sessionId));
-    this.driven.set(sessionId, { driver, over });
+    const driver = this.drivers.make(sessionId);
+    const over = this.ready.promise.then(() => driver.run()).finally(() => this.leave(sessionId));
+    this.driven.set(sessionId, { driver, over, isWanted: false });
   }
 
   /** Ends the turn under way, if it was when this was asked for, at `position` of the feed. */
@@ -92,6 +96,12 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;
+  }
+
+  private leave(sessionId: string): void {
+    const driven = this.driven.get(sessionId);
+    this.driven.delete(sessionId);
+    if (driven?.isWanted) this.drive(sessionId);
   }
 
   private async stopAll(): Promise<void> {
@@ -129,7 +139,7 @@ export class Launcher implements OnApplicationBootstrap, BeforeApplicationShutdo
       if (request.kind === 'deleted') return await this.starter.forget(sessionId);
       const session = await this.lifecycle.find(sessionId);
       if (session && isLive(session.status) && session.status !== 'queued')
-        await this.lifecycle.processGone(sessionId, 'stopped', { reason: request.reason });
+        await this.lifecycle.processGone(sessionId, request.kind === 'suspend' ? 'suspended' : 'stopped', { reason: request.reason });
     } catch (error) {
       this.logger.error({ msg: 'a session could not be ended', sessionId, err: error });
     }

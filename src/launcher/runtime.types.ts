@@ -42,6 +42,8 @@ export interface LaunchSpec {
   readonly onProcess: (process: ProcessIdentity | null) => Promise<void>;
   /** Told of the agent's own id of the conversation, where it has one. */
   readonly onAgentSession: (agentSessionId: string) => Promise<void>;
+  /** Told whether the agent still has to be told of the conversation before, in words; null: it goes on with its own. */
+  readonly onContext: (due: 'text' | null) => Promise<void>;
   /** Gives up the start: what was started is ended, and the start rejects. */
   readonly signal: AbortSignal;
   /** Repeats a step that only the database hinders. */

@@ -1,9 +1,11 @@
-import type { MoveOptions } from '../sessions/session-lifecycle.service.js';
+import { LogNotFoundError } from '../events/events.errors.js';
+import type { MoveOptions } from '../sessions/session-lifecycle.types.js';
+import { SessionNotFoundError } from '../sessions/sessions.errors.js';
 import { lastLines } from './launcher.errors.js';
 import type { ProcessExit } from './runtime.types.js';
 
 /** How the work for a session came to its end; null: its status stays as it is. */
-export type Conclusion = { readonly to: 'completed' | 'failed' | 'stopped' | 'lost'; readonly options: MoveOptions } | null;
+export type Conclusion = { readonly to: 'completed' | 'failed' | 'stopped' | 'suspended' | 'lost'; readonly options: MoveOptions } | null;
 
 /** What was under way when an agent ended of its own accord. */
 export interface ExitCircumstances {
@@ -40,3 +42,6 @@ export const exitColumns = (exit: ProcessExit | null | undefined): Pick<MoveOpti
   ...(exit?.code === null || exit?.code === undefined ? {} : { exitCode: exit.code }),
   ...(exit?.signal === null || exit?.signal === undefined ? {} : { exitSignal: exit.signal }),
 });
+
+/** Its session was deleted meanwhile. */
+export const isDeleted = (error: unknown): boolean => error instanceof SessionNotFoundError || error instanceof LogNotFoundError;

@@ -2,18 +2,16 @@ import { Logger } from '@nestjs/common';
 import { deferred } from '../core/deferred.js';
 import { DomainError } from '../core/errors/domain.error.js';
 import { requestContext } from '../core/http/request-context.js';
-import { LogNotFoundError } from '../events/events.errors.js';
 import type { SessionEntity } from '../sessions/persistence/session.entity.js';
 import { isLive } from '../sessions/session.state.js';
 import type { SessionLifecycle } from '../sessions/session-lifecycle.service.js';
 import type { BegunTurn } from '../sessions/turn.types.js';
-import { SessionNotFoundError } from '../sessions/sessions.errors.js';
 import type { AgentStarter } from './agent-starter.service.js';
 import { AgentGoneError } from './host/agent-host.types.js';
 import { reasonOf } from './launcher.errors.js';
 import { persistently } from './persistently.js';
 import type { ProcessExit, RunningAgent, TurnOutcome } from './runtime.types.js';
-import { type Conclusion, conclusionOf, exitColumns } from './session-conclusion.js';
+import { type Conclusion, conclusionOf, exitColumns, isDeleted } from './session-conclusion.js';
 import type { DriverSurroundings, EndRequest, TurnUnderWay } from './session-driver.types.js';
 import { rungWithin, TurnLimit } from './session-limits.js';
 
@@ -65,9 +63,9 @@ export class SessionDriver {
     if (this.turn.isPrompted) this.tell('interrupt');
   }
 
-  /** Ends the agent. The first request decides how; a deletion overrules. */
+  /** Ends the agent. The first request decides how; a deletion overrules, and a stop overrules a suspension. */
   end(request: EndRequest): void {
-    if (!this.request || request.kind === 'deleted') this.request = request;
+    if (!this.request || request.kind === 'deleted' || (request.kind === 'stop' && this.request.kind === 'suspend')) this.request = request;
     if (this.ending.signal.aborted) return;
     this.ending.abort();
     if (this.isLeaving) void this.agent?.leave?.();
@@ -167,6 +165,7 @@ export class SessionDriver {
         ),
       onAgentSession: (agentSessionId) =>
         this.persist(() => this.lifecycle.note(this.sessionId, { agentSessionId: agentSessionId.slice(0, 256) })),
+      onContext: (contextDue) => this.persist(() => this.lifecycle.note(this.sessionId, { contextDue })),
     });
     this.watch(agent);
     this.logger.log({ msg: 'an agent was started', sessionId: this.sessionId, agent: session.agent });
@@ -201,7 +200,8 @@ export class SessionDriver {
 
   /** One turn. What it gives back ends the session. */
   private async take(agent: RunningAgent, begun: BegunTurn): Promise<Conclusion> {
-    const outcome = await this.prompt(agent, begun);
+    const told = begun.needsContext ? await this.persist(() => this.surroundings.context.give(this.sessionId, begun)) : begun;
+    const outcome = await this.starter.directories.during(this.sessionId, begun.turn, () => this.prompt(agent, told));
     await this.delivery;
     if (outcome === null) {
       if (this.isLeaving) return null;
@@ -263,6 +263,7 @@ export class SessionDriver {
     if (request?.kind === 'deleted' || this.isLeaving) return null;
     const exit = (await this.agent?.stop()) ?? this.exit;
     if (request?.kind === 'stop') return { to: 'stopped', options: { reason: request.reason, ...exitColumns(exit) } };
+    if (request?.kind === 'suspend') return { to: 'suspended', options: { reason: request.reason } };
     if (request?.kind === 'shutdown') {
       const isKept = exit === null && !isStarting && (await this.lifecycle.find(this.sessionId))?.status === 'idle';
       return isKept ? null : { to: isStarting ? 'failed' : 'lost', options: { reason: request.reason, ...exitColumns(exit) } };
@@ -296,5 +297,3 @@ export class SessionDriver {
     });
   }
 }
-
-const isDeleted = (error: unknown): boolean => error instanceof SessionNotFoundError || error instanceof LogNotFoundError;

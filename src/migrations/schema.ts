@@ -14,9 +14,11 @@ import {
   ToolEventEntity,
 } from '../events/persistence/session-event.entity.js';
 import { AgentHostEntity } from '../launcher/persistence/agent-host.entity.js';
+import { SessionTreeEntity } from '../sessions/persistence/session-tree.entity.js';
 import { InputEntity, SessionEntity, TurnEntity } from '../sessions/persistence/session.entity.js';
 import { UsageEntryEntity } from '../usage/persistence/usage.entity.js';
 import { WorkspaceEntity } from '../workspaces/persistence/workspace.entity.js';
+import { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { Ground1795168800000 } from './1795168800000-ground.migration.js';
 import { Access1795172400000 } from './1795172400000-access.migration.js';
 import { Blobs1795255200000 } from './1795255200000-blobs.migration.js';
@@ -25,6 +27,8 @@ import { Retention1795262400000 } from './1795262400000-retention.migration.js';
 import { Approvals1795266000000 } from './1795266000000-approvals.migration.js';
 import { AgentHosts1795269600000 } from './1795269600000-agent-hosts.migration.js';
 import { Reads1795273200000 } from './1795273200000-reads.migration.js';
+import { Worktrees1795276800000 } from './1795276800000-worktrees.migration.js';
+import { Lineage1795280400000 } from './1795280400000-lineage.migration.js';
 
 /** Everything that is stored, and the way it came to be. */
 export const schema: Schema = {
@@ -43,11 +47,13 @@ export const schema: Schema = {
     SessionEntity,
     SessionEventEntity,
     SessionHeadEntity,
+    SessionTreeEntity,
     ToolEventEntity,
     TurnEntity,
     UsageEntryEntity,
     WorkspaceEntity,
     WorkspaceMemberEntity,
+    WorktreeEntity,
     blobSchema(dialect),
   ],
   migrations: [
@@ -59,5 +65,7 @@ export const schema: Schema = {
     Approvals1795266000000,
     AgentHosts1795269600000,
     Reads1795273200000,
+    Worktrees1795276800000,
+    Lineage1795280400000,
   ],
 };

@@ -30,6 +30,8 @@ type Change = Pick<AuditEntry, 'before' | 'after'>;
 const CHANGES: Readonly<Record<string, (facts: Facts) => Change>> = {
   'session.status-changed': ({ from, to, ...rest }) => ({ before: { status: from }, after: { status: to, ...rest } }),
   'session.interrupt-requested': ({ status }) => ({ before: { status }, after: { interruptRequested: true } }),
+  'session.suspend-requested': ({ status }) => ({ before: { status }, after: { suspendRequested: true } }),
+  'session.resumed': ({ from }) => ({ before: { status: from }, after: { status: 'queued' } }),
   'session.stop-requested': ({ status }) => ({ before: { status }, after: { stopRequested: true } }),
   'session.deleted': (facts) => ({ before: facts }),
   'session.updated': ({ before, after }) => ({ before: factsIn(before), after: factsIn(after) }),

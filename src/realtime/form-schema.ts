@@ -53,6 +53,10 @@ function partOf({ name, constraints = [] }: Rule): JsonSchema {
       return { type: 'array' };
     case 'isJsonObject':
       return { type: 'object' };
+    case 'isWorktree': {
+      const text = { type: 'string', minLength: 1, maxLength: first };
+      return { type: 'object', properties: { branch: text, base: text }, additionalProperties: false };
+    }
     case 'isContent':
       return {
         description: 'Text, or content blocks of the Agent Client Protocol.',

@@ -10,4 +10,5 @@ export const begunOf = (session: SessionEntity, turn: number, { id, content, age
   content: withPreamble(session, turn, storedContent(content)),
   agentMode,
   elapsedMs,
+  needsContext: session.contextDue === 'text',
 });

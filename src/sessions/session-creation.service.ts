@@ -1,34 +1,42 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
+import { newId } from '../core/ids.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import type { Work } from '../core/database/work.js';
-import { newId } from '../core/ids.js';
 import { EventLog } from '../events/event-log.service.js';
+import type { ContentBlock } from '../events/event-payloads.types.js';
 import { parseContent, textLength } from './dto/content.validator.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { SessionEntity } from './persistence/session.entity.js';
 import { rulesOf } from './modes/mode.types.js';
 import { policyIn } from './modes/modes.service.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
-import { TurnsRepository } from './persistence/turns.repository.js';
+import { SessionInputs } from './session-inputs.service.js';
 import { subjectOf } from './session-lifecycle.service.js';
+import { newSessionRow } from './session-row.js';
 import { SessionScope } from './session-scope.service.js';
-import { type Place, SessionSurroundings } from './session-surroundings.service.js';
-import { LIVE_STATUSES } from './session.state.js';
+import { SessionSurroundings } from './session-surroundings.service.js';
+import type { SessionCreated } from './session.domain-events.js';
 import type { RuntimeKind } from './session.types.js';
-import { ExternalIdTakenError, SessionNotFoundError, WorkspaceBusyError } from './sessions.errors.js';
+import { ExternalIdTakenError, SessionNotFoundError } from './sessions.errors.js';
 
 /** Where callers of the canonical API get their external ids from. */
-const SOURCE = 'api';
+export const SOURCE = 'api';
 const NAME_LENGTH = 80;
+
+/** What a session begins with. */
+export interface NewSession {
+  readonly content?: ContentBlock[];
+  readonly fill?: () => Promise<void>;
+}
 
 /** Makes sessions: `queued` for the launcher, or `running` where somebody else runs the agent. */
 @Injectable()
 export class SessionCreation {
   constructor(
     private readonly sessions: SessionsRepository,
-    private readonly turns: TurnsRepository,
+    private readonly inputs: SessionInputs,
     private readonly log: EventLog,
     private readonly unit: UnitOfWork,
     private readonly scope: SessionScope,
@@ -37,7 +45,8 @@ export class SessionCreation {
 
   /**
    * Stores the session and its first input; the agent is started afterwards. `source` says who gave its external id.
-   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError
+   * @throws UnknownAgentError, UnknownModeError, WorkspaceNotFoundError, PathError, ExternalIdTakenError, WorkspaceBusyError, InvalidInputError;
+   * with isolation also NotAWorkTreeError, BranchInvalidError, BranchExistsError, UnknownBaseError, GitMissingError
    */
   async create(principal: Principal, request: CreateSessionRequest, source = SOURCE): Promise<SessionWithHead> {
     const isExternal = request.runtime === 'external';
@@ -50,9 +59,10 @@ export class SessionCreation {
     if (request.parentId !== undefined) await this.scope.find(principal, request.parentId);
     const place = await this.surroundings.place(principal, request, isExternal);
     const content = request.prompt === undefined ? undefined : parseContent(request.prompt);
-    const now = this.scope.nowIso();
-    const session: SessionEntity = {
-      id: newId(),
+    const [id, now] = [newId(), this.scope.nowIso()];
+    const worktree = await this.surroundings.planWorktree(principal, request, place, { id, now });
+    const session = newSessionRow(now, {
+      id,
       externalId: request.externalId ?? null,
       source,
       workspaceId: place.workspaceId,
@@ -65,47 +75,23 @@ export class SessionCreation {
       origin: isExternal ? 'reported' : 'launched',
       parentId: request.parentId ?? null,
       groupId: request.groupId ?? null,
-      forkedFromId: null,
-      forkedAtSeq: null,
-      resumedFromId: null,
-      agentSessionId: null,
       model: request.model ?? null,
       agentMode: request.agentMode ?? null,
       mcpServers: JSON.stringify(request.mcpServers ?? []),
-      projectDir: place.projectDir,
-      phase: null,
-      step: null,
-      state: '{}',
+      projectDir: worktree?.projectDir ?? place.projectDir,
       metadata: JSON.stringify(request.metadata ?? {}),
       policy: policyIn(mode, request.policy, 'ask'),
-      isolation: 'none',
+      isolation: worktree ? 'worktree' : 'none',
       launch: !isExternal && (request.launch ?? true),
       ownerId: principal.id,
-      ownerNode: null,
-      processId: null,
-      processStartedAt: null,
-      exitCode: null,
-      exitSignal: null,
-      endReason: null,
-      stopRequestedAt: null,
-      lastMessagePreview: null,
-      lastMessageSeq: null,
-      usageInput: 0,
-      usageOutput: 0,
-      usageCacheRead: 0,
-      usageCacheWrite: 0,
-      usageCostUsd: 0,
-      createdAt: now,
       startedAt: isExternal ? now : null,
-      endedAt: null,
-      lastResumedAt: null,
-      updatedAt: now,
-      version: 1,
-    };
+    });
     try {
       await this.unit.run(async (work) => {
-        await this.assertAllowed(session, place);
-        await this.store(work, principal, session, content);
+        await this.assertExternalIdFree(session);
+        await this.surroundings.assertRoom(place.workspaceId);
+        if (worktree) await this.surroundings.addWorktree(worktree);
+        await this.storeIn(work, principal, session, { content });
       });
     } catch (error) {
       // Two that begin at once both find the name free: the index lets one of them in.
@@ -115,19 +101,6 @@ export class SessionCreation {
     const view = await this.sessions.findView(session.id);
     if (!view) throw new SessionNotFoundError(session.id);
     return view;
-  }
-
-  private async assertAllowed(session: SessionEntity, { workspaceId }: Place): Promise<void> {
-    await this.assertExternalIdFree(session);
-    if (workspaceId === null) return;
-    const { maxActiveSessions } = await this.surroundings.lockWorkspace(workspaceId);
-    if (maxActiveSessions === null) return;
-    const active = await this.sessions.countIn(workspaceId, LIVE_STATUSES);
-    if (active >= maxActiveSessions)
-      throw new WorkspaceBusyError(`The workspace has ${active} active session(s) and allows ${maxActiveSessions}.`, {
-        remedy: 'Stop one, or raise maxActiveSessions of the workspace.',
-        context: { workspaceId, active, maxActiveSessions },
-      });
   }
 
   private async assertExternalIdFree({ ownerId, source, externalId }: SessionEntity): Promise<void> {
@@ -140,28 +113,26 @@ export class SessionCreation {
       });
   }
 
-  private async store(work: Work, principal: Principal, session: SessionEntity, content: ReturnType<typeof parseContent>): Promise<void> {
+  /** Stores a new session inside a unit of work; `fill` writes what its log begins with. */
+  async storeIn(work: Work, principal: Principal, session: SessionEntity, { content, fill }: NewSession): Promise<void> {
     const { id, name, agent, runtime, origin, status, launch } = session;
     await this.sessions.add(session);
     await this.log.open(work, id);
+    await fill?.();
     await this.log.appendIn(work, id, [{ type: 'status', source: 'system', actor: principal.id, payload: { from: null, to: status } }]);
     const facts = { name, agent, runtime, origin, status, launch, ...(content ? { promptLength: textLength(content) } : {}) };
-    work.emit('session.created', subjectOf(session, principal), { sessionId: id, ...facts });
+    work.emit('session.created', subjectOf(session, principal), { sessionId: id, ...facts, ...lineageOf(session) });
     if (!content) return;
-    const inputId = newId();
-    await this.turns.addInput({
-      id: inputId,
-      sessionId: id,
-      turn: null,
-      state: 'accepted',
-      content: JSON.stringify(content),
-      agentMode: null,
-      by: principal.id,
-      createdAt: session.createdAt,
-      deliveredAt: null,
-    });
-    await this.log.appendIn(work, id, [{ type: 'input', source: 'api', actor: principal.id, payload: { inputId, content } }]);
+    await this.inputs.acceptIn(work, principal, session, { content, agentMode: null, isFirst: true });
   }
+}
+
+function lineageOf({ resumedFromId, forkedFromId, forkedAtSeq }: SessionEntity): Partial<SessionCreated> {
+  return {
+    ...(resumedFromId === null ? {} : { resumedFromId }),
+    ...(forkedFromId === null ? {} : { forkedFromId }),
+    ...(forkedAtSeq === null ? {} : { forkedAtSeq }),
+  };
 }
 
 const reporterOf = ({ agentName, agent }: CreateSessionRequest): { agent: string; runtime: RuntimeKind } => ({

@@ -11,23 +11,14 @@ import { SessionsRepository } from './persistence/sessions.repository.js';
 import { TurnsRepository } from './persistence/turns.repository.js';
 import { storedContent } from './dto/content.validator.js';
 import { begunOf } from './begun-turn.js';
-import { draft } from './session-drafts.js';
-import { SessionParts } from './session-parts.service.js';
-import type { BegunTurn, TurnEnd } from './turn.types.js';
 import { failureOf, isResumable, statusAfterTurn } from './modes/mode-outcome.js';
-import { givesUpQuestions, isEnded, mayMove } from './session.state.js';
+import { draft } from './session-drafts.js';
+import type { MoveOptions } from './session-lifecycle.types.js';
+import { SessionParts } from './session-parts.service.js';
+import { givesUpQuestions, isEnded, isLive, mayMove } from './session.state.js';
 import type { SessionStatus } from './session.types.js';
 import { IllegalMoveError, SessionNotFoundError } from './sessions.errors.js';
-
-export interface MoveOptions {
-  /** Who caused it; the server itself where absent. */
-  readonly by?: Principal;
-  readonly reason?: string;
-  readonly exitCode?: number;
-  readonly exitSignal?: string;
-  /** Further columns to write with the move. */
-  readonly changes?: Partial<SessionEntity>;
-}
+import type { BegunTurn, TurnEnd } from './turn.types.js';
 
 /** Characters of an end reason that are kept. */
 const MAX_REASON = 8_000;
@@ -83,7 +74,7 @@ export class SessionLifecycle {
   /** Notes what is known of the agent without moving. */
   async note(
     id: string,
-    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'model' | 'agentMode'>>,
+    changes: Partial<Pick<SessionEntity, 'processId' | 'processStartedAt' | 'agentSessionId' | 'contextDue' | 'model' | 'agentMode'>>,
   ): Promise<void> {
     await this.unit.run(async (work) => {
       await this.lock(work, id);
@@ -169,32 +160,34 @@ export class SessionLifecycle {
   }
 
   /**
-   * Ends a session, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which nobody
-   * knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the session has
-   * ended already.
+   * Ends a session, suspends it, or marks it `lost`, because its process is gone: closes the turn under way, reports inputs of which
+   * nobody knows whether they arrived, and says why. A failed run of a session that has a mode is `suspended`. Does nothing where the
+   * session has ended already. One that was to be stopped after it was to be suspended is stopped.
    */
   processGone(
     id: string,
-    to: 'failed' | 'stopped' | 'lost' | 'completed' | 'expired',
+    wanted: 'failed' | 'stopped' | 'suspended' | 'lost' | 'completed' | 'expired',
     options: MoveOptions,
   ): Promise<SessionEntity | null> {
     return this.unit.run(async (work) => {
       const session = await this.lockIfThere(work, id);
       if (!session || isEnded(session.status)) return null;
+      const to = wanted === 'suspended' && session.stopRequestedAt !== null ? 'stopped' : wanted;
       const last = await this.turns.lastTurn(id);
       if (last && last.endedAt === null)
         await this.closeTurnIn(
           work,
           session,
           last.number,
-          to === 'stopped'
-            ? { state: 'cancelled', stopReason: 'stopped' }
+          to === 'stopped' || to === 'suspended'
+            ? { state: 'cancelled', stopReason: to }
             : { state: to === 'lost' ? 'lost' : 'failed', error: options.reason },
         );
       for (const input of await this.turns.handedOver(id)) await this.doubt(work, input);
       const outcome = to === 'failed' ? failureOf(session) : to;
       if (!mayMove(session.status, outcome, session.runtime)) return session;
-      return this.moveIn(work, session, outcome, { ...options, changes: { processId: null, processStartedAt: null, ...options.changes } });
+      const changes = { processId: null, processStartedAt: null, suspendRequestedAt: null, ...options.changes };
+      return this.moveIn(work, session, outcome, { ...options, changes });
     });
   }
 
@@ -227,7 +220,7 @@ export class SessionLifecycle {
       updatedAt: now,
       version: session.version + 1,
       ...(ends ? { endedAt: now } : {}),
-      ...(reason === undefined ? {} : { endReason: storable(reason, MAX_REASON) }),
+      ...(reason === undefined ? {} : { endReason: isLive(to) ? null : storable(reason, MAX_REASON) }),
       ...(exitCode === undefined ? {} : { exitCode }),
       ...(exitSignal === undefined ? {} : { exitSignal }),
     };

@@ -4,11 +4,17 @@ import { Access } from '../auth/access.service.js';
 import type { Principal } from '../auth/principal.types.js';
 import { InvalidInputError } from '../core/errors/domain.error.js';
 import { PathRules } from '../workspaces/path-rules.js';
+import type { WorktreeEntity } from '../workspaces/persistence/worktree.entity.js';
 import { WorkspacesService } from '../workspaces/workspaces.service.js';
+import { Worktrees } from '../workspaces/worktrees.service.js';
 import type { CreateSessionRequest } from './dto/create-session.dto.js';
 import type { Mode } from './modes/mode.types.js';
 import { Modes } from './modes/modes.service.js';
+import type { SessionEntity } from './persistence/session.entity.js';
+import { SessionsRepository } from './persistence/sessions.repository.js';
+import { LIVE_STATUSES } from './session.state.js';
 import type { RuntimeKind } from './session.types.js';
+import { WorkspaceBusyError } from './sessions.errors.js';
 
 export interface Place {
   readonly workspaceId: string | null;
@@ -23,7 +29,9 @@ export class SessionSurroundings {
     private readonly workspaces: WorkspacesService,
     private readonly paths: PathRules,
     private readonly access: Access,
+    private readonly sessions: SessionsRepository,
     private readonly modes: Modes,
+    private readonly worktrees: Worktrees,
   ) {}
 
   /** @throws UnknownModeError */
@@ -32,7 +40,7 @@ export class SessionSurroundings {
   }
 
   /** As asked for, or as the mode says. @throws UnknownAgentError, InvalidInputError where neither names one */
-  agent({ agent }: CreateSessionRequest, mode: Mode | null): { agent: string; runtime: RuntimeKind } {
+  agent({ agent }: Pick<CreateSessionRequest, 'agent'>, mode: Mode | null): { agent: string; runtime: RuntimeKind } {
     const wanted = agent ?? mode?.agent;
     if (wanted === undefined)
       throw new InvalidInputError('agent: a session needs one, and its mode names none.', {
@@ -43,13 +51,37 @@ export class SessionSurroundings {
     return { agent: name, runtime };
   }
 
-  /** The workspace as it is now; nobody changes or deletes it until the unit of work ends. @throws WorkspaceNotFoundError */
-  lockWorkspace(id: string): Promise<{ maxActiveSessions: number | null }> {
-    return this.workspaces.lock(id);
+  /**
+   * There is room for one more active session; within a unit of work, before anything else of it is locked: nobody changes the workspace
+   * until the unit ends. @throws WorkspaceNotFoundError, WorkspaceBusyError
+   */
+  async assertRoom(workspaceId: string | null): Promise<void> {
+    if (workspaceId === null) return;
+    const { maxActiveSessions } = await this.workspaces.lock(workspaceId);
+    if (maxActiveSessions === null) return;
+    const active = await this.sessions.countIn(workspaceId, LIVE_STATUSES);
+    if (active >= maxActiveSessions)
+      throw new WorkspaceBusyError(`The workspace has ${active} active session(s) and allows ${maxActiveSessions}.`, {
+        remedy: 'Suspend or stop one, or raise maxActiveSessions of the workspace.',
+        context: { workspaceId, active, maxActiveSessions },
+      });
+  }
+
+  /**
+   * Where a session goes on that goes on from another one: in the same directory, as far as `principal` may still start something there.
+   * @throws WorkspaceNotFoundError, ForbiddenError, PathError
+   */
+  async placeOf(principal: Principal, { workspaceId, projectDir }: SessionEntity): Promise<void> {
+    this.access.assertMay(principal, 'sessions:create');
+    await this.place(principal, workspaceId === null ? { projectDir } : { workspaceId }, false);
   }
 
   /** @throws WorkspaceNotFoundError, ForbiddenError, PathError, InvalidInputError where neither or both are given */
-  async place(principal: Principal, { workspaceId, projectDir }: CreateSessionRequest, isExternal: boolean): Promise<Place> {
+  async place(
+    principal: Principal,
+    { workspaceId, projectDir }: Pick<CreateSessionRequest, 'workspaceId' | 'projectDir'>,
+    isExternal: boolean,
+  ): Promise<Place> {
     if (workspaceId !== undefined) {
       const workspace = await this.workspaces.getFor(principal, workspaceId, 'editor');
       if (projectDir !== undefined && !isExternal)
@@ -69,5 +101,34 @@ export class SessionSurroundings {
     const real = await this.paths.resolveDirectory(projectDir);
     await this.workspaces.assertMayWorkIn(principal, real);
     return { workspaceId: null, projectDir: real };
+  }
+
+  /**
+   * The worktree that a session is to get; null where it works in the directory itself.
+   * @throws InvalidInputError, NotAWorkTreeError, BranchInvalidError, BranchExistsError, UnknownBaseError, ForbiddenError, GitMissingError
+   */
+  async planWorktree(
+    principal: Principal,
+    { isolation, worktree: wish, runtime }: CreateSessionRequest,
+    { workspaceId, projectDir }: Place,
+    { id, now }: { readonly id: string; readonly now: string },
+  ): Promise<WorktreeEntity | null> {
+    const isWanted = isolation === 'worktree';
+    if (isWanted && runtime === 'external')
+      throw new InvalidInputError('isolation: an external session works where it is, its agent is not ours.', {
+        issues: [{ path: 'isolation', message: 'not with runtime external' }],
+      });
+    if (!isWanted && wish !== undefined)
+      throw new InvalidInputError('worktree: the session gets none.', {
+        remedy: 'Give isolation "worktree" too.',
+        issues: [{ path: 'worktree', message: 'only with isolation worktree' }],
+      });
+    if (!isWanted) return null;
+    return this.worktrees.plan(principal, { sessionId: id, workspaceId, directory: projectDir, now }, wish ?? {});
+  }
+
+  /** Within the unit that stores the session; it is made before its agent is started. */
+  addWorktree(worktree: WorktreeEntity): Promise<void> {
+    return this.worktrees.add(worktree);
   }
 }

@@ -12,6 +12,11 @@ export interface SessionCreated {
   readonly launch: boolean;
   /** Characters of text in its first prompt; absent where it has none. */
   readonly promptLength?: number;
+  /** It goes on from this session. */
+  readonly resumedFromId?: string;
+  /** It branched off this session, behind the event `forkedAtSeq`. */
+  readonly forkedFromId?: string;
+  readonly forkedAtSeq?: number;
 }
 
 export interface SessionStatusChanged {
@@ -62,6 +67,19 @@ export interface SessionInterruptRequested {
   readonly status: SessionStatus;
 }
 
+export interface SessionSuspendRequested {
+  readonly sessionId: string;
+  /** As it was then. */
+  readonly status: SessionStatus;
+}
+
+/** A suspended or lost session goes on as itself: an agent is to be started for it now. */
+export interface SessionResumed {
+  readonly sessionId: string;
+  /** As it was before. */
+  readonly from: SessionStatus;
+}
+
 export interface SessionStopRequested {
   readonly sessionId: string;
   /** As it was then. */
@@ -98,6 +116,8 @@ declare module '../core/event-bus/domain-event.types.js' {
     'session.deleted': SessionDeleted;
     'session.input-accepted': SessionInputAccepted;
     'session.interrupt-requested': SessionInterruptRequested;
+    'session.suspend-requested': SessionSuspendRequested;
+    'session.resumed': SessionResumed;
     'session.stop-requested': SessionStopRequested;
     'session.permission-decided': SessionPermissionDecided;
     'session.trimmed': SessionTrimmed;

@@ -35,6 +35,9 @@ export type TurnState = (typeof TURN_STATES)[number];
 export const INPUT_STATES = ['accepted', 'delivered', 'unknown'] as const;
 export type InputState = (typeof INPUT_STATES)[number];
 
+export const RESUME_STRATEGIES = ['continue', 'new'] as const;
+export type ResumeStrategy = (typeof RESUME_STRATEGIES)[number];
+
 /** What an append needs to know of its session. */
 export interface SessionBrief {
   readonly id: string;
@@ -43,6 +46,11 @@ export interface SessionBrief {
   readonly runtime: RuntimeKind;
   readonly status: SessionStatus;
 }
+
+/** A branch starts an agent only where it begins with a prompt. */
+export const forkUse = (body: unknown): RateUse => ({
+  class: typeof body === 'object' && body !== null && 'prompt' in body && body.prompt !== undefined ? 'launch' : 'write',
+});
 
 /** Only what starts an agent is counted as a launch: a session that somebody else runs, or that waits for its first input, is not. */
 export function creationUse(body: unknown): RateUse {

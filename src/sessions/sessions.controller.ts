@@ -18,6 +18,7 @@ import { InputAcceptedResponse, SessionDeletedResponse, SessionPageResponse, Ses
 import { PATH_ERROR_CODES } from '../workspaces/path.errors.js';
 import { SessionCreation } from './session-creation.service.js';
 import { SessionStates } from './session-states.service.js';
+import { SessionRemovals } from './session-removals.service.js';
 import { SessionStops } from './session-stops.service.js';
 import { creationUse } from './session.types.js';
 import { SESSION_EXAMPLE } from './dto/session.example.js';
@@ -37,6 +38,7 @@ export class SessionsController {
     private readonly creation: SessionCreation,
     private readonly stops: SessionStops,
     private readonly states: SessionStates,
+    private readonly removals: SessionRemovals,
   ) {}
 
   @Post()
@@ -52,15 +54,21 @@ export class SessionsController {
       type: CreateSessionRequest,
       examples: {
         'demo agent': { workspaceId: '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e', agent: 'demo', prompt: 'say:hello', policy: 'allow-all' },
+        'in a git worktree of its own': {
+          workspaceId: '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e',
+          agent: 'demo',
+          isolation: 'worktree',
+          worktree: { branch: 'fix/readme', base: 'main' },
+        },
         'reported from elsewhere': { runtime: 'external', externalId: 'build-4711', agentName: 'my-bot' },
       },
     },
     response: { status: 201, type: SessionResponse, example: { ...SESSION_EXAMPLE, status: 'queued' } },
     errors: {
-      400: ['unknown_agent', 'unknown_mode', ...PATH_ERROR_CODES],
+      400: ['unknown_agent', 'unknown_mode', ...PATH_ERROR_CODES, 'branch_invalid', 'unknown_base'],
       404: ['workspace_not_found'],
-      409: ['external_id_taken', 'workspace_busy'],
-      503: ['path_unusable'],
+      409: ['external_id_taken', 'workspace_busy', 'not_a_git_work_tree', 'branch_exists'],
+      503: ['path_unusable', 'git_missing', 'git_failed'],
     },
   })
   async create(
@@ -158,7 +166,8 @@ export class SessionsController {
   @Route({
     id: 'deleteSession',
     summary: 'Delete a session with its events',
-    description: 'A live session is refused unless `force=true`, which ends its agent. Files in the workspace stay.',
+    description:
+      'A live session is refused unless `force=true`, which ends its agent. Files in the workspace stay. A git worktree of its own is removed where it is clean and merged; otherwise it stays, also with `force`, and the answer says where.',
     permission: 'sessions:write',
     response: { type: SessionDeletedResponse, example: { id: SESSION_EXAMPLE.id, deleted: true } },
     errors: { ...NOT_FOUND, 409: ['session_live'] },
@@ -168,7 +177,7 @@ export class SessionsController {
     @Id() id: string,
     @Query() { force }: DeleteSessionQuery,
   ): Promise<SessionDeletedResponse> {
-    return { id: await this.sessions.remove(principal, id, { force }), deleted: true };
+    return { deleted: true, ...(await this.removals.remove(principal, id, { force })) };
   }
 
   @Post(':id/input')

@@ -30,6 +30,12 @@ export class SessionStatusError extends DomainError {
   readonly kind = 'conflict';
 }
 
+/** No branch can begin behind this event. Says where one can. */
+export class ForkPointError extends DomainError {
+  readonly code = 'fork_point';
+  readonly kind = 'conflict';
+}
+
 /** It is live; ending it first, or `force`, is needed. */
 export class SessionLiveError extends DomainError {
   readonly code = 'session_live';

@@ -2,18 +2,17 @@ import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.types.js';
 import { UnitOfWork } from '../core/database/unit-of-work.js';
 import { changedFields } from '../core/event-bus/changed-fields.js';
-import { newId } from '../core/ids.js';
 import type { Page } from '../core/paging/page.js';
 import { EventLog } from '../events/event-log.service.js';
-import { parseContent, textLength } from './dto/content.validator.js';
+import { parseContent } from './dto/content.validator.js';
 import type { ListSessionsQuery, PatchSessionRequest, SessionInputRequest } from './dto/session-requests.dto.js';
 import type { InputEntity, SessionEntity } from './persistence/session.entity.js';
 import { SessionsRepository, type SessionWithHead } from './persistence/sessions.repository.js';
-import { TurnsRepository } from './persistence/turns.repository.js';
+import { SessionInputs } from './session-inputs.service.js';
 import { SessionLifecycle, subjectOf } from './session-lifecycle.service.js';
 import { assertVersion } from './session-versions.js';
 import { SessionScope } from './session-scope.service.js';
-import { isEnded, isLive } from './session.state.js';
+import { isLive } from './session.state.js';
 import { NotSupportedError, SessionLiveError, SessionStatusError } from './sessions.errors.js';
 
 /** Sessions that some process of ours may be working for, so that a stop is its launcher's to carry out. */
@@ -24,7 +23,7 @@ const LAUNCHED_RUNTIMES: readonly string[] = ['acp', 'process', 'terminal'];
 export class SessionsService {
   constructor(
     private readonly sessions: SessionsRepository,
-    private readonly turns: TurnsRepository,
+    private readonly inputs: SessionInputs,
     private readonly lifecycle: SessionLifecycle,
     private readonly log: EventLog,
     private readonly unit: UnitOfWork,
@@ -63,6 +62,11 @@ export class SessionsService {
     return this.get(principal, sessionId);
   }
 
+  /** Some session that works in this directory, or below it, whoever may see it. */
+  findAnyIn(directory: string): Promise<SessionEntity | null> {
+    return this.sessions.findInDirectory(directory);
+  }
+
   /** Deletes a session with its log. @throws SessionNotFoundError, SessionLiveError */
   async remove(principal: Principal, id: string, { force = false }: { force?: boolean } = {}): Promise<string> {
     const { id: sessionId } = await this.scope.findToEdit(principal, id);
@@ -91,29 +95,13 @@ export class SessionsService {
         throw new NotSupportedError('An external session takes no input: its agent is not ours.', {
           remedy: 'Type into the agent itself.',
         });
-      if (!isLive(session.status) || session.stopRequestedAt !== null) throw inputRefused(session);
-      const input = {
-        id: newId(),
-        sessionId,
-        turn: null,
-        state: 'accepted',
-        content: JSON.stringify(content),
-        agentMode: request.agentMode ?? null,
-        by: principal.id,
-        createdAt: this.scope.nowIso(),
-        deliveredAt: null,
-      };
-      await this.turns.addInput(input);
-      await this.log.appendIn(work, sessionId, [
-        { type: 'input', source: 'api', actor: principal.id, payload: { inputId: input.id, content } },
-      ]);
+      if (!isLive(session.status) || session.stopRequestedAt !== null || session.suspendRequestedAt !== null) throw inputRefused(session);
       const { status } = session;
       if (request.interrupt) {
         await this.lifecycle.goOnIn(work, session, principal, interruptedBy(principal));
         work.emit('session.interrupt-requested', subjectOf(session, principal), { sessionId, status });
       }
-      work.emit('session.input-accepted', subjectOf(session, principal), { sessionId, inputId: input.id, length: textLength(content) });
-      return { ...input, position: 0 };
+      return this.inputs.acceptIn(work, principal, session, { content, agentMode: request.agentMode ?? null });
     });
   }
 
@@ -160,10 +148,18 @@ const visibleOf = (session: SessionEntity): Record<string, unknown> => ({ ...ses
 
 function inputRefused(session: SessionEntity): SessionStatusError {
   const { status } = session;
-  const remedy = isEnded(status)
-    ? 'It has ended; start a new session.'
-    : status === 'suspended' || status === 'lost'
-      ? 'Its agent is gone; start a new session.'
-      : 'It is being stopped; start a new session.';
-  return new SessionStatusError(`A session that is ${status} takes no input.`, { remedy, context: { status } });
+  const resume = 'POST /api/sessions/:id/resume';
+  if (!isLive(status))
+    return new SessionStatusError(`A session that is ${status} takes no input.`, {
+      remedy:
+        status === 'suspended' || status === 'lost'
+          ? `Resume it first (${resume}).`
+          : `Go on in a new session with what was said here: ${resume}.`,
+      context: { status, possible: ['resume'] },
+    });
+  const end = session.stopRequestedAt === null ? 'suspended' : 'stopped';
+  return new SessionStatusError(`A session that is being ${end} takes no input.`, {
+    remedy: `Wait until it is ${end}, then resume it (${resume}).`,
+    context: { status, possible: [] },
+  });
 }

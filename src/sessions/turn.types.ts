@@ -9,6 +9,8 @@ export interface BegunTurn {
   readonly agentMode: string | null;
   /** Since it began. */
   readonly elapsedMs: number;
+  /** The agent has to be told of the conversation so far. */
+  readonly needsContext: boolean;
 }
 
 /** How a turn ended. */

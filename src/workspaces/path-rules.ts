@@ -25,7 +25,7 @@ export class PathRules {
   private readonly roots: readonly string[];
 
   constructor(config: MusterConfig) {
-    this.roots = [...new Set([...config.workspaceRoots, config.workspacesDir].map((root) => resolve(root)))];
+    this.roots = [...new Set([...config.workspaceRoots, config.workspacesDir, config.worktreesDir].map((root) => resolve(root)))];
   }
 
   /**

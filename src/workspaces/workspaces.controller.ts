@@ -117,10 +117,11 @@ export class WorkspacesController {
   @Route({
     id: 'deleteWorkspace',
     summary: 'Forget a workspace',
-    description: 'Its directory stays as it is, and so do its ended sessions, without a workspace. Refused while sessions in it are live.',
+    description:
+      'Its directory stays as it is, and so do its ended sessions, without a workspace. Refused while sessions in it are live, or git worktrees of its sessions are there.',
     permission: 'workspaces:write',
     response: { type: WorkspaceDeletedResponse, example: { id: WORKSPACE_EXAMPLE.id, deleted: true } },
-    errors: { ...NOT_FOUND, 409: ['workspace_in_use'] },
+    errors: { ...NOT_FOUND, 409: ['workspace_in_use', 'workspace_has_worktrees'] },
   })
   async remove(@CurrentPrincipal() principal: Principal, @Id() id: string): Promise<WorkspaceDeletedResponse> {
     await this.workspaces.remove(principal, id);

@@ -34,6 +34,19 @@ export class WorkspaceInUseError extends DomainError {
   }
 }
 
+/** Sessions' worktrees of it are still there, and may hold work. */
+export class WorkspaceHasWorktreesError extends DomainError {
+  readonly code = 'workspace_has_worktrees';
+  readonly kind = 'conflict';
+  constructor(workspaceId: string, worktrees: readonly { readonly id: string; readonly path: string; readonly branch: string }[]) {
+    super(`The workspace has ${worktrees.length} git worktree(s) of sessions: ${worktrees.map(({ path }) => path).join(', ')}.`, {
+      remedy:
+        'Delete their sessions: clean and merged worktrees go with them. What is left after that holds work: merge or copy it, then `git worktree remove <path>`.',
+      context: { workspaceId, worktrees: worktrees.map(({ id, path, branch }) => ({ sessionId: id, path, branch })) },
+    });
+  }
+}
+
 /** The row was changed since the caller read it. A 409 as everywhere in this API; there is no 412. */
 export class WorkspaceVersionConflictError extends DomainError {
   readonly code = 'version_conflict';

@@ -84,11 +84,12 @@ export class WorkspacesService {
 
   /**
    * Whether somebody may start something in this directory, or make it a workspace: the files of a workspace, whichever way they are
-   * named, are its editors' only. `real` is what {@link PathRules.resolveDirectory} gave.
+   * named and in worktrees too, are its editors' only. `real` is what {@link PathRules.resolveDirectory} gave.
    * @throws ForbiddenError where it lies in a workspace, or around one, that it does not reach as an editor
    */
   async assertMayWorkIn(principal: Principal, real: string): Promise<void> {
     this.assertEditorOf(principal, await this.workspaces.findAround(real));
+    await this.assertNoWorktreeOfOthers(principal, real);
   }
 
   /** Makes a workspace of an existing directory; who makes it owns it. @throws PathError, ForbiddenError, WorkspaceExistsError */
@@ -103,6 +104,7 @@ export class WorkspacesService {
       principal,
       around.filter((other) => other.path !== real),
     );
+    await this.assertNoWorktreeOfOthers(principal, real);
     const now = this.clock.nowIso();
     const workspace: WorkspaceEntity = {
       id: newId(),
@@ -172,6 +174,11 @@ export class WorkspacesService {
 
   private assertEditorOf(principal: Principal, workspaces: readonly WorkspaceEntity[]): void {
     for (const { id, ownerId } of workspaces) this.access.assertRole(principal, { ownerId, workspaceId: id, sessionId: null }, 'editor');
+  }
+
+  private async assertNoWorktreeOfOthers(principal: Principal, real: string): Promise<void> {
+    for (const { workspaceId, ownerId } of await this.workspaces.findWorktreesAround(real))
+      this.access.assertRole(principal, { ownerId, workspaceId, sessionId: null }, 'editor');
   }
 
   private async existsError(principal: Principal, path: string): Promise<WorkspaceExistsError> {

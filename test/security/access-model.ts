@@ -224,6 +224,11 @@ export class AccessModel {
     }));
   }
 
+  /** All its sessions are external: whoever sees one is told that it has no diff. */
+  readDiff(key: ModelKey, id: string): Verdict {
+    return this.onSession(key, 'sessions:read', id, () => ({ status: 409, code: 'not_supported' }));
+  }
+
   readEvents(key: ModelKey, id: string): Verdict {
     return this.onSession(key, 'sessions:read', id, ({ events }) => ({
       ...OK,

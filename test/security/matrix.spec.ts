@@ -88,6 +88,8 @@ const VARIANTS: readonly {
 const encodedAt = (text: string, at: number): string => `${text.slice(0, at)}%${text.charCodeAt(at).toString(16)}${text.slice(at + 1)}`;
 
 const NO_ROUTE = [404, 405];
+/** Thousands of requests, one after the other. */
+const MATRIX_MS = 300_000;
 const READING = ['GET', 'HEAD', 'OPTIONS'];
 /** A marker of this run; what refuses never repeats it. */
 const MARKER = `hush-${Math.random().toString(36).slice(2)}`;
@@ -223,48 +225,56 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
     expect((await rawRequest(counted.url, { method: 'GET', path: '/api/login?code=nonsense' })).status).toBe(401);
   });
 
-  it('is reached with the right credentials: the handler runs, once', async () => {
-    const wrong: string[] = [];
-    for (const route of routes)
-      for (const example of route.bodies)
-        for (const variant of VARIANTS.filter(({ isSame }) => isSame)) {
-          const own = await newTarget();
-          const path = variant.write(segmentsOf(route, own)) + queryOf(route);
-          const headers = { authorization: `Bearer ${counted.app.key}` };
-          const { answer, ran } = await cell({ method: route.method, path, headers, body: filled(example, own) });
-          const isDocumented = answer.status === 200 || route.statuses.includes(answer.status);
-          const isFine =
-            ran.length === 1 &&
-            isDocumented &&
-            (route.isPublic || ![401, 403, ...(NOT_YET.includes(route.id) ? [] : [404])].includes(answer.status));
-          if (!isFine) wrong.push(tell(route, variant.name, answer, `ran ${ran.join()}`));
-        }
-    expect(wrong).toEqual([]);
-  });
+  it(
+    'is reached with the right credentials: the handler runs, once',
+    async () => {
+      const wrong: string[] = [];
+      for (const route of routes)
+        for (const example of route.bodies)
+          for (const variant of VARIANTS.filter(({ isSame }) => isSame)) {
+            const own = await newTarget();
+            const path = variant.write(segmentsOf(route, own)) + queryOf(route);
+            const headers = { authorization: `Bearer ${counted.app.key}` };
+            const { answer, ran } = await cell({ method: route.method, path, headers, body: filled(example, own) });
+            const isDocumented = answer.status === 200 || route.statuses.includes(answer.status);
+            const isFine =
+              ran.length === 1 &&
+              isDocumented &&
+              (route.isPublic || ![401, 403, ...(NOT_YET.includes(route.id) ? [] : [404])].includes(answer.status));
+            if (!isFine) wrong.push(tell(route, variant.name, answer, `ran ${ran.join()}`));
+          }
+      expect(wrong).toEqual([]);
+    },
+    MATRIX_MS,
+  );
 
-  it('answers 401 without good credentials, in every way of writing its path, and nothing runs', async () => {
-    const before = await counted.tables();
-    const wrong: string[] = [];
-    for (const route of secured())
-      for (const { name, headers: ways } of bad)
-        for (const [way, headers] of ways.entries())
-          for (const variant of way === 0 ? VARIANTS : VARIANTS.slice(0, 1))
-            for (const method of way === 0 ? methodsFor(route) : [route.method]) {
-              const path = variant.write(segmentsOf(route, target)) + queryOf(route);
-              const [example] = route.bodies;
-              const body = method === route.method ? filled(example, target) : undefined;
-              const { answer, ran, units } = await cell({ method, path, headers, body });
-              const hasRoute = variant.isSame && isRoute(method, route);
-              // What changes something and comes with a cookie is turned away for its missing origin before anybody looks at the cookie.
-              const codes = 'cookie' in headers && !READING.includes(method) ? [401, 403] : [401];
-              const isCode = [...codes, ...(hasRoute ? [] : NO_ROUTE)].includes(answer.status);
-              const isFine = isCode && ran.length === 0 && units === 0 && !answer.text.includes(MARKER);
-              if (!isFine)
-                wrong.push(tell(route, `${name} (${way}), ${method}, ${variant.name}`, answer, `ran ${ran.join()}; ${units} units`));
-            }
-    expect(wrong).toEqual([]);
-    expect(await counted.tables()).toEqual(before);
-  });
+  it(
+    'answers 401 without good credentials, in every way of writing its path, and nothing runs',
+    async () => {
+      const before = await counted.tables();
+      const wrong: string[] = [];
+      for (const route of secured())
+        for (const { name, headers: ways } of bad)
+          for (const [way, headers] of ways.entries())
+            for (const variant of way === 0 ? VARIANTS : VARIANTS.slice(0, 1))
+              for (const method of way === 0 ? methodsFor(route) : [route.method]) {
+                const path = variant.write(segmentsOf(route, target)) + queryOf(route);
+                const [example] = route.bodies;
+                const body = method === route.method ? filled(example, target) : undefined;
+                const { answer, ran, units } = await cell({ method, path, headers, body });
+                const hasRoute = variant.isSame && isRoute(method, route);
+                // What changes something and comes with a cookie is turned away for its missing origin before anybody looks at the cookie.
+                const codes = 'cookie' in headers && !READING.includes(method) ? [401, 403] : [401];
+                const isCode = [...codes, ...(hasRoute ? [] : NO_ROUTE)].includes(answer.status);
+                const isFine = isCode && ran.length === 0 && units === 0 && !answer.text.includes(MARKER);
+                if (!isFine)
+                  wrong.push(tell(route, `${name} (${way}), ${method}, ${variant.name}`, answer, `ran ${ran.join()}; ${units} units`));
+              }
+      expect(wrong).toEqual([]);
+      expect(await counted.tables()).toEqual(before);
+    },
+    MATRIX_MS,
+  );
 
   /** Its own and those beside it; HEAD belongs to the GET of the same path, where there is one. */
   const methodsFor = (route: DocumentedRoute): string[] =>
@@ -276,37 +286,41 @@ describe.each(DIALECTS)('who may call what, on %s', (dialect) => {
   const isRoute = (method: string, { template }: DocumentedRoute): boolean =>
     routes.some((each) => each.template === template && each.method === (method === 'HEAD' ? 'GET' : method));
 
-  it('answers 403 or 404 where the credentials do not reach, in every way of writing its path, and nothing is written', async () => {
-    const before = await counted.tables();
-    const wrong: string[] = [];
-    for (const route of secured())
-      for (const { name, keyFor } of weak)
-        for (const example of route.bodies)
-          for (const variant of VARIANTS)
-            for (const method of methodsFor(route)) {
-              const judged = judge(name, route, example, method);
-              if (judged === undefined) continue;
-              const path = variant.write(segmentsOf(route, target)) + queryOf(route);
-              const headers = { authorization: `Bearer ${keyFor(route.permission ?? '')}` };
-              const body = method === route.method ? filled(example, target) : undefined;
-              const { answer, ran, units } = await cell({ method, path, headers, body });
-              const hasRoute = variant.isSame && isRoute(method, route);
-              // Another spelling may be the same route with another id in it.
-              const isCode = hasRoute ? answer.status === judged.status : [judged.status, 400, ...NO_ROUTE].includes(answer.status);
-              const isFine = isCode && units === 0 && !answer.text.includes(MARKER) && (judged.mayRun || ran.length === 0);
-              if (!isFine)
-                wrong.push(
-                  tell(
-                    route,
-                    `${name}, ${method}, ${variant.name}`,
-                    answer,
-                    `expected ${judged.status}; ran ${ran.join()}; ${units} units`,
-                  ),
-                );
-            }
-    expect(wrong).toEqual([]);
-    expect(await counted.tables()).toEqual(before);
-  });
+  it(
+    'answers 403 or 404 where the credentials do not reach, in every way of writing its path, and nothing is written',
+    async () => {
+      const before = await counted.tables();
+      const wrong: string[] = [];
+      for (const route of secured())
+        for (const { name, keyFor } of weak)
+          for (const example of route.bodies)
+            for (const variant of VARIANTS)
+              for (const method of methodsFor(route)) {
+                const judged = judge(name, route, example, method);
+                if (judged === undefined) continue;
+                const path = variant.write(segmentsOf(route, target)) + queryOf(route);
+                const headers = { authorization: `Bearer ${keyFor(route.permission ?? '')}` };
+                const body = method === route.method ? filled(example, target) : undefined;
+                const { answer, ran, units } = await cell({ method, path, headers, body });
+                const hasRoute = variant.isSame && isRoute(method, route);
+                // Another spelling may be the same route with another id in it.
+                const isCode = hasRoute ? answer.status === judged.status : [judged.status, 400, ...NO_ROUTE].includes(answer.status);
+                const isFine = isCode && units === 0 && !answer.text.includes(MARKER) && (judged.mayRun || ran.length === 0);
+                if (!isFine)
+                  wrong.push(
+                    tell(
+                      route,
+                      `${name}, ${method}, ${variant.name}`,
+                      answer,
+                      `expected ${judged.status}; ran ${ran.join()}; ${units} units`,
+                    ),
+                  );
+              }
+      expect(wrong).toEqual([]);
+      expect(await counted.tables()).toEqual(before);
+    },
+    MATRIX_MS,
+  );
 
   it('shows nothing of others in what is open to everybody with a key', async () => {
     const wrong: string[] = [];

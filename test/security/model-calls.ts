@@ -48,6 +48,7 @@ export class CallMaker {
       [3, (by) => this.input(by)],
       [3, (by) => this.interrupt(by)],
       [7, (by) => this.readSession(by)],
+      [3, (by) => this.readDiff(by)],
       [7, (by) => this.readEvents(by)],
       [3, (by) => this.readApprovals(by)],
       [1, (by) => this.decide(by)],
@@ -177,6 +178,11 @@ export class CallMaker {
   private readSession(key: ModelKey): Call {
     const id = this.session(key);
     return this.call(key, 'GET', `/api/sessions/${id}`, this.model.readSession(key, id));
+  }
+
+  private readDiff(key: ModelKey): Call {
+    const id = this.session(key);
+    return this.call(key, 'GET', `/api/sessions/${id}/diff`, this.model.readDiff(key, id));
   }
 
   private readEvents(key: ModelKey): Call {

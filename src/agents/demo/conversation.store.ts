@@ -25,6 +25,7 @@ const toolRecord = z.object({
 const conversationRecord = z.discriminatedUnion('type', [
   z.object({ type: z.literal('session'), sessionId: z.string(), cwd: z.string() }),
   message('user'),
+  z.object({ type: z.literal('context'), text: z.string() }),
   message('agent'),
   message('thought'),
   toolRecord,

@@ -25,7 +25,7 @@ export class Conversation {
     return records && new Conversation(store, sessionId, records);
   }
 
-  /** The first prompt of the conversation; null before it. */
+  /** The first prompt of the conversation, also of one that it was only told of; null before it. */
   get firstPrompt(): string | null {
     return this.prompt;
   }
@@ -42,8 +42,21 @@ export class Conversation {
 
   private take(record: ConversationRecord): void {
     if (record.type === 'user') this.prompt ??= record.text;
+    if (record.type === 'context') this.prompt ??= firstPromptIn(record.text);
     this.count += textsOf(record).reduce((sum, text) => sum + countWords(text), 0);
   }
+}
+
+/** What the user said first in a conversation that was told line by line, each behind "> ". */
+function firstPromptIn(context: string): string | null {
+  const lines = context.split('\n');
+  const start = lines.indexOf('> User:') + 1;
+  if (start === 0) return null;
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('> '));
+  return lines
+    .slice(start, end < 0 ? undefined : end)
+    .map((line) => line.slice(2))
+    .join('\n');
 }
 
 function textsOf(record: ConversationRecord): string[] {

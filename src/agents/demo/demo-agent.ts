@@ -4,7 +4,7 @@ import { agent, AgentApp, ContentBlock, InitializeResponse, methods, PROTOCOL_VE
 import { newId } from '../../core/ids.js';
 import { Conversation } from './conversation.js';
 import { ConversationStore } from './conversation.store.js';
-import { DemoSession, SessionSurroundings } from './demo-session.js';
+import { DemoPrompt, DemoSession, SessionSurroundings } from './demo-session.js';
 import { CommandRunner } from './shell-command.js';
 
 /** How to make a demo agent. */
@@ -50,7 +50,7 @@ export class DemoAgent {
     return agent({ name: 'muster-demo' })
       .onRequest(methods.agent.initialize, () => INITIALIZED)
       .onRequest(session.prompt, async ({ params, client, signal }) => {
-        const stopReason = await this.get(params.sessionId).prompt(textOf(params.prompt), client, signal);
+        const stopReason = await this.get(params.sessionId).prompt(promptOf(params.prompt), client, signal);
         return { stopReason };
       })
       .onNotification(session.cancel, ({ params }) => this.sessions.get(params.sessionId)?.cancel())
@@ -107,5 +107,12 @@ function checkFolder(cwd: string): void {
   if (!isFolder) throw RequestError.invalidParams({ cwd }, `cwd must be the absolute path of a folder, not ${JSON.stringify(cwd)}`);
 }
 
-const textOf = (prompt: readonly ContentBlock[]): string =>
-  prompt.flatMap((block) => (block.type === 'text' ? [block.text] : [])).join('\n');
+/** A block for the assistant's ears only holds no directives: https://agentclientprotocol.com/protocol/content */
+function promptOf(prompt: readonly ContentBlock[]): DemoPrompt {
+  const textOf = (isContext: boolean) =>
+    prompt.flatMap((block) => (block.type === 'text' && isForAssistant(block) === isContext ? [block.text] : [])).join('\n');
+  return { text: textOf(false), context: textOf(true) };
+}
+
+const isForAssistant = ({ annotations }: ContentBlock): boolean =>
+  annotations?.audience?.length === 1 && annotations.audience[0] === 'assistant';

@@ -13,6 +13,14 @@ export interface SessionSurroundings {
   readonly exit: (code: number) => void;
 }
 
+/** What a client says. */
+export interface DemoPrompt {
+  /** What the user wants. */
+  readonly text: string;
+  /** What only the assistant is told, as of a conversation before; maybe empty. */
+  readonly context: string;
+}
+
 /** One session: a conversation, the folder it works in and at most one turn at a time. */
 export class DemoSession {
   private readonly gate = new PermissionGate();
@@ -53,10 +61,11 @@ export class DemoSession {
    * One turn. The session is taken before the first await, so that of two prompts that arrive together the second is refused.
    * @throws RequestError where the session is busy, or the prompt says `fail:`.
    */
-  async prompt(text: string, client: AgentContext, requestSignal: AbortSignal): Promise<StopReason> {
+  async prompt({ text, context }: DemoPrompt, client: AgentContext, requestSignal: AbortSignal): Promise<StopReason> {
     const { sessionId } = this.conversation;
     if (this.turn) throw RequestError.invalidRequest({ sessionId }, `session ${sessionId} is busy with another prompt`);
     this.turn = new AbortController();
+    if (context !== '') this.conversation.record({ type: 'context', text: context });
     try {
       return await this.run(text, new SessionFeed(client, this.conversation), AbortSignal.any([this.turn.signal, requestSignal]));
     } finally {

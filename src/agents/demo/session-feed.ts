@@ -53,6 +53,7 @@ export class SessionFeed {
 function replayOf(record: ConversationRecord): SessionUpdate | null {
   switch (record.type) {
     case 'session':
+    case 'context':
       return null;
     case 'tool': {
       const { type: _, ...call } = record;

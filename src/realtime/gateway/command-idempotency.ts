@@ -31,7 +31,7 @@ export function once(command: Command, requests: IdempotentRequests): Command {
 }
 
 /** As the route gives it. */
-function keptAnswer({ status, field, location }: IdempotentSpec, { data = {} }: Answer): KeptAnswer {
+function keptAnswer({ status: usual, field, location }: IdempotentSpec, { data = {}, status = usual }: Answer): KeptAnswer {
   const body = field === undefined ? data : data[field];
   const id = typeof body === 'object' && body !== null && 'id' in body ? String(body.id) : '';
   return { status, headers: location === undefined ? {} : { Location: location + id }, body: JSON.stringify(body) };

@@ -3,7 +3,7 @@ import type { RateUse } from '../../auth/rate-limits.types.js';
 import { appendUse } from '../../events/event-log.types.js';
 import { creationUse } from '../../sessions/session.types.js';
 import type { Command } from './command.js';
-import { type CommandSpec, PING } from './command-specs.js';
+import { type CommandSpec, PING, SESSION_RESUME } from './command-specs.js';
 
 /** A command that takes of the same limits as its route over HTTP, before anything is done. */
 export const limited = (command: Command, limits: RateLimits): Command => ({
@@ -23,6 +23,7 @@ export const limited = (command: Command, limits: RateLimits): Command => ({
 
 function useOf({ type, permission }: CommandSpec, fields: Readonly<Record<string, unknown>>): RateUse {
   if (type === PING.type) return { class: 'none' };
+  if (type === SESSION_RESUME.type) return { class: 'launch' };
   if (permission === 'events:append') return appendUse(fields);
   if (permission === 'sessions:create') return creationUse(fields);
   return { class: permission.endsWith(':read') ? 'read' : 'write' };

@@ -5,6 +5,7 @@ import { IDEMPOTENCY_KEY } from '../../core/idempotency/idempotency.types.js';
 import { DecideRequest } from '../../approvals/dto/approvals.dto.js';
 import { INPUT_STATES } from '../../sessions/session.types.js';
 import { CreateSessionRequest } from '../../sessions/dto/create-session.dto.js';
+import { ResumeSessionRequest } from '../../sessions/dto/lineage.dto.js';
 import { SessionInputRequest } from '../../sessions/dto/session-requests.dto.js';
 import { approval, type OutType, session } from '../frames.types.js';
 
@@ -29,7 +30,7 @@ export interface CommandSpec<F extends z.ZodType = z.ZodType, B extends object =
   readonly isLarge?: boolean;
 }
 
-/** The same call over HTTP. */
+/** The same call over HTTP; an {@link Answer} may have another status. */
 export interface IdempotentSpec {
   readonly operation: string;
   readonly status: number;
@@ -148,6 +149,25 @@ export const SESSION_INTERRUPT = spec({
   data: z.strictObject({ session }),
   order: 'session',
 });
+export const SESSION_SUSPEND = spec({
+  type: 'session.suspend',
+  summary:
+    "Free a session's process and keep everything else: as POST /api/sessions/:id/suspend. Answers when the death is verified, or after 10 seconds.",
+  permission: 'sessions:control',
+  fields: ofSession,
+  data: z.strictObject({ session, isDone: z.boolean().describe('false: it takes longer; the status event tells.') }),
+});
+export const SESSION_RESUME = spec({
+  type: 'session.resume',
+  summary: 'Let a session go on, as itself or as a new one: as POST /api/sessions/:id/resume. The session of the reply tells which.',
+  permission: 'sessions:control',
+  fields: ofSession.extend({ idempotencyKey: idempotencyKey.optional() }),
+  idempotent: { operation: 'resumeSession', status: 200, field: 'session', location: '/api/sessions/' },
+  form: ResumeSessionRequest,
+  data: z.strictObject({ session }),
+  order: 'session',
+  isLarge: true,
+});
 export const SESSION_STOP = spec({
   type: 'session.stop',
   summary: 'End a session and its agent: as POST /api/sessions/:id/stop. Answers when the death is verified, or after 10 seconds.',
@@ -174,6 +194,8 @@ export const COMMAND_SPECS: readonly CommandSpec[] = [
   SESSION_CREATE,
   SESSION_INPUT,
   SESSION_INTERRUPT,
+  SESSION_SUSPEND,
+  SESSION_RESUME,
   SESSION_STOP,
   APPROVAL_DECIDE,
 ];

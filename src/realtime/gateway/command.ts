@@ -23,6 +23,8 @@ export interface CommandContext extends ConnectionContext {
 /** What answers a request: `data` of a reply, or a frame in its place; then what follows it, begun in the same turn. */
 export interface Answer {
   readonly data?: Record<string, unknown>;
+  /** Of the same answer over HTTP, where it is not always the same. */
+  readonly status?: number;
   readonly frame?: OutFrame;
   /** It is the answer to an earlier request with the same idempotency key. */
   readonly isReplayed?: boolean;

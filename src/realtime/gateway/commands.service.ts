@@ -5,7 +5,7 @@ import { Access } from '../../auth/access.service.js';
 import type { Principal } from '../../auth/principal.types.js';
 import { SessionCreation } from '../../sessions/session-creation.service.js';
 import { InputAcceptedResponse, SessionResponse } from '../../sessions/dto/session.response.js';
-import { SessionStops } from '../../sessions/session-stops.service.js';
+import { SessionMoves } from '../../sessions/session-moves.service.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { outFrame } from '../frames.types.js';
 import { type Command, command, formCommand } from './command.js';
@@ -17,7 +17,9 @@ import {
   SESSION_CREATE,
   SESSION_INPUT,
   SESSION_INTERRUPT,
+  SESSION_RESUME,
   SESSION_STOP,
+  SESSION_SUSPEND,
   SUBSCRIBE,
   UNSUBSCRIBE,
 } from './command-specs.js';
@@ -31,7 +33,7 @@ export class Commands {
   constructor(
     private readonly sessions: SessionsService,
     private readonly creation: SessionCreation,
-    private readonly stops: SessionStops,
+    private readonly moves: SessionMoves,
     private readonly approvals: ApprovalsService,
     private readonly access: Access,
     rules: CommandRules,
@@ -81,8 +83,16 @@ export class Commands {
       command(SESSION_INTERRUPT, async ({ principal }, { sessionId }) => ({
         data: { session: SessionResponse.of(await this.sessions.interrupt(principal, sessionId)) },
       })),
+      command(SESSION_SUSPEND, async ({ principal }, { sessionId }) => {
+        const { view, isDone } = await this.moves.suspend(principal, sessionId);
+        return { data: { session: SessionResponse.of(view), isDone } };
+      }),
+      formCommand(SESSION_RESUME, async ({ principal }, { sessionId }, form) => {
+        const { view, isNew } = await this.moves.resume(principal, sessionId, form);
+        return { data: { session: SessionResponse.of(view) }, status: isNew ? 201 : 200 };
+      }),
       command(SESSION_STOP, async ({ principal }, { sessionId }) => {
-        const { view, isEnded } = await this.stops.stop(principal, sessionId);
+        const { view, isEnded } = await this.moves.stop(principal, sessionId);
         return { data: { session: SessionResponse.of(view), isEnded } };
       }),
       formCommand(APPROVAL_DECIDE, async ({ principal }, { approvalId }, form) => ({

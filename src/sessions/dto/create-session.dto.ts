@@ -1,8 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsArray, IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { IsJsonObject, IsText, Optional } from '../../core/http/validators.js';
-import { PERMISSION_POLICIES, type PermissionPolicy } from '../session.types.js';
+import { PERMISSION_POLICIES, type PermissionPolicy, SESSION_ISOLATIONS, type SessionIsolation } from '../session.types.js';
 import { CONTENT_SCHEMA, IsContent } from './content.validator.js';
+import { IsWorktree, WorktreeRequest } from './worktree.dto.js';
 
 /** A session to start, or (`runtime: "external"`) to report. */
 export class CreateSessionRequest {
@@ -72,6 +73,16 @@ export class CreateSessionRequest {
   @Optional()
   @IsIn(PERMISSION_POLICIES)
   policy?: PermissionPolicy;
+
+  /** `worktree`: the session works in a git worktree of its own, with a branch of its own. Absent: `none`. @example 'worktree' */
+  @Optional()
+  @IsIn(SESSION_ISOLATIONS)
+  isolation?: SessionIsolation;
+
+  /** How that worktree is made; only with `isolation: "worktree"`. */
+  @Optional()
+  @IsWorktree()
+  worktree?: WorktreeRequest;
 
   /** `false`: stays `queued` until its first input. */
   @Optional()

@@ -2,7 +2,14 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
 import { IsJsonObject, IsText, Nullable, Optional, QueryBoolean, QueryInt, QueryList } from '../../core/http/validators.js';
 import { SESSION_SORTS, type SessionSort } from '../persistence/sessions.repository.js';
-import { SESSION_ORIGINS, SESSION_STATUSES, type SessionOrigin, type SessionStatus } from '../session.types.js';
+import {
+  INPUT_STATES,
+  type InputState,
+  SESSION_ORIGINS,
+  SESSION_STATUSES,
+  type SessionOrigin,
+  type SessionStatus,
+} from '../session.types.js';
 import { CONTENT_SCHEMA, IsContent } from './content.validator.js';
 
 /** What to list. */
@@ -173,6 +180,23 @@ export class SessionInputRequest {
   @Optional()
   @IsText({ min: 1, max: 128 })
   agentMode?: string;
+}
+
+/** Which inputs to list. */
+export class ListInputsQuery {
+  /** One state or several, separated by commas. @example ['accepted'] */
+  @Optional()
+  @QueryList(INPUT_STATES)
+  state?: InputState[];
+
+  /** `nextCursor` of the page before. */
+  @Optional()
+  @IsText({ min: 1, max: 1024 })
+  cursor?: string;
+
+  /** Rows a page. */
+  @QueryInt(1, 200)
+  limit: number = 50;
 }
 
 export class DeleteSessionQuery {

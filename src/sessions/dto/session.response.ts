@@ -1,4 +1,4 @@
-import { parseObject } from '../../core/json.js';
+import { isJsonObject, parseObject } from '../../core/json.js';
 import { formatCursor } from '../../events/cursor.js';
 import type { InputEntity } from '../persistence/session.entity.js';
 import type { SessionWithHead } from '../persistence/sessions.repository.js';
@@ -61,6 +61,8 @@ export class SessionResponse {
   /** Why it ended, or is lost. */
   endReason?: string;
   stopRequestedAt?: string;
+  /** Its agent is being ended; it is `suspended` then. */
+  suspendRequestedAt?: string;
   lastMessagePreview?: string;
   /** Prompts and messages. @example 2 */
   messageCount: number;
@@ -123,6 +125,7 @@ export class SessionResponse {
         exitSignal: s.exitSignal,
         endReason: s.endReason,
         stopRequestedAt: s.stopRequestedAt,
+        suspendRequestedAt: s.suspendRequestedAt,
         lastMessagePreview: s.lastMessagePreview,
         startedAt: s.startedAt,
         endedAt: s.endedAt,
@@ -152,11 +155,59 @@ export class InputAcceptedResponse {
   }
 }
 
+/** A prompt on its way to the agent. */
+export class InputResponse {
+  /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  id: string;
+  /** Its place among the inputs of its session: 1, 2, 3 … @example 1 */
+  position: number;
+  /** `accepted` (durable, not delivered yet), `delivered`, or `unknown`: nobody knows whether it arrived, and it is never sent again. @example 'delivered' */
+  state: string;
+  /** The turn that took it. @example 1 */
+  turn?: number;
+  /** Content blocks; empty where retention removed them. */
+  content: Record<string, unknown>[];
+  agentMode?: string;
+  /** @example 'admin' */
+  by: string;
+  /** @example '2026-11-20T14:00:00.000Z' */
+  createdAt: string;
+  deliveredAt?: string;
+
+  static of({ id, position, state, turn, content, agentMode, by, createdAt, deliveredAt }: InputEntity): InputResponse {
+    const blocks: unknown = JSON.parse(content);
+    return {
+      ...{ id, position, state, by, createdAt, content: Array.isArray(blocks) ? blocks.filter(isJsonObject) : [] },
+      ...present({ turn, agentMode, deliveredAt }),
+    };
+  }
+}
+
+export class InputPageResponse {
+  items: InputResponse[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
+
+/** The git worktree of a session that was deleted. */
+export class WorktreeFateResponse {
+  /** Absolute. @example '/home/me/.muster/worktrees/01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  path: string;
+  /** @example 'muster/01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
+  branch: string;
+  /** `false`: directory and branch stay as they are. @example false */
+  removed: boolean;
+  /** Why it stays. @example 'it has changes that are not committed' */
+  reason?: string;
+}
+
 export class SessionDeletedResponse {
   /** @example '01998c7e-5a7b-7c1e-8f00-5f1c3a4b5d6e' */
   id: string;
   /** @example true */
   deleted: boolean;
+  /** Only where it worked in one. */
+  worktree?: WorktreeFateResponse;
 }
 
 /** Absent is not null: what has no value is left out. */

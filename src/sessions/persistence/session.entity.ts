@@ -93,6 +93,11 @@ export class SessionEntity {
   endReason: string | null;
   @Column({ type: 'varchar', length: 24, nullable: true })
   stopRequestedAt: string | null;
+  @Column({ type: 'varchar', length: 24, nullable: true })
+  suspendRequestedAt: string | null;
+  /** How its agent has to come by the conversation so far: by going on with its own, or by being told; null: it has it. */
+  @Column({ type: 'varchar', length: 16, nullable: true })
+  contextDue: 'native' | 'text' | null;
   @Column({ type: 'varchar', length: 256, nullable: true })
   lastMessagePreview: string | null;
   /** The number of the assistant's last message in the log. */

@@ -3,10 +3,11 @@ import type { Visibility } from '../../auth/principal.types.js';
 import { Database } from '../../core/database/database.js';
 import { placeholders } from '../../core/database/dialect.js';
 import { type PageRequest, RowReader } from '../../core/database/row-reader.js';
-import { containing, Where } from '../../core/database/where.js';
+import { beginningWith, containing, Where } from '../../core/database/where.js';
 import type { Page } from '../../core/paging/page.js';
 import type { SessionStatus } from '../session.types.js';
 import { InputEntity, SessionEntity, TurnEntity } from './session.entity.js';
+import { SessionTreeEntity } from './session-tree.entity.js';
 
 export const SESSION_SORTS = ['-createdAt', 'createdAt', '-updatedAt', 'updatedAt', 'name', '-name'] as const;
 export type SessionSort = (typeof SESSION_SORTS)[number];
@@ -67,6 +68,7 @@ export class SessionsRepository {
   async remove(id: string): Promise<void> {
     await this.db.writing(InputEntity).delete({ sessionId: id });
     await this.db.writing(TurnEntity).delete({ sessionId: id });
+    await this.db.writing(SessionTreeEntity).delete({ sessionId: id });
     await this.db.writing(SessionEntity).delete({ id });
   }
 
@@ -115,6 +117,14 @@ export class SessionsRepository {
 
   countIn(workspaceId: string, statuses: readonly SessionStatus[]): Promise<number> {
     return this.rows.count(Where.anything.and('s.workspace_id = ?', workspaceId).in('s.status', statuses));
+  }
+
+  /** Some session that works in this directory, or below it. */
+  findInDirectory(path: string): Promise<SessionEntity | null> {
+    return this.rows.first(
+      Where.anything.and("(s.project_dir = ? or s.project_dir like ? escape '!')", path, beginningWith(`${path}/`)),
+      NEWEST_FIRST,
+    );
   }
 
   async detach(workspaceId: string): Promise<void> {

@@ -1,18 +1,45 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, Not } from 'typeorm';
+import { In, IsNull, MoreThan, Not } from 'typeorm';
 import { Database } from '../../core/database/database.js';
+import { decodePageKey, type Page, pageOf } from '../../core/paging/page.js';
+import type { InputState } from '../session.types.js';
 import { InputEntity, TurnEntity } from './session.entity.js';
+
+const INPUT_ORDER = 'position';
 
 /** Inputs and turns: written under the lock of the session's head. */
 @Injectable()
 export class TurnsRepository {
   constructor(private readonly db: Database) {}
 
-  async addInput(input: Omit<InputEntity, 'position'>): Promise<void> {
+  /** Behind the others. */
+  async addInput(input: Omit<InputEntity, 'position'>): Promise<InputEntity> {
     const [last] = await this.db.query<{ position: number | null }>('select max(position) as position from inputs where session_id = ?', [
       input.sessionId,
     ]);
-    await this.db.writing(InputEntity).insert({ ...input, position: Number(last?.position ?? 0) + 1 });
+    const placed = { ...input, position: Number(last?.position ?? 0) + 1 };
+    await this.db.writing(InputEntity).insert(placed);
+    return placed;
+  }
+
+  /** Inputs in their order, a page at a time. @throws InvalidInputError where the cursor is not of this list */
+  async inputs(
+    sessionId: string,
+    { states, cursor, limit }: { states?: readonly InputState[]; cursor?: string; limit: number },
+  ): Promise<Page<InputEntity>> {
+    const after = cursor === undefined ? 0 : Number(decodePageKey(INPUT_ORDER, cursor).value);
+    const rows = await this.db.reading(InputEntity).find({
+      where: { sessionId, position: MoreThan(Number.isSafeInteger(after) ? after : 0), ...(states ? { state: In([...states]) } : {}) },
+      order: { position: 'ASC' },
+      take: limit + 1,
+    });
+    return pageOf(rows, limit, INPUT_ORDER, ({ position, id }) => ({ value: String(position), id }));
+  }
+
+  /** Ids of inputs that no agent has been given for sure: accepted, whether or not a turn has taken them. */
+  async undelivered(sessionId: string): Promise<Set<string>> {
+    const rows = await this.db.query<{ id: string }>("select id from inputs where session_id = ? and state = 'accepted'", [sessionId]);
+    return new Set(rows.map(({ id }) => id));
   }
 
   /** The oldest input that no turn has taken. */

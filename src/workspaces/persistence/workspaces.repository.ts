@@ -6,6 +6,7 @@ import { type PageRequest, RowReader } from '../../core/database/row-reader.js';
 import { beginningWith, containing, Where } from '../../core/database/where.js';
 import type { Page } from '../../core/paging/page.js';
 import { WorkspaceEntity } from './workspace.entity.js';
+import { WorktreeEntity } from './worktree.entity.js';
 
 /** `-` is descending. */
 export const WORKSPACE_SORTS = ['-createdAt', 'createdAt', '-updatedAt', 'updatedAt', 'name', '-name'] as const;
@@ -19,9 +20,11 @@ export interface WorkspaceFilter {
 @Injectable()
 export class WorkspacesRepository {
   private readonly rows: RowReader<WorkspaceEntity>;
+  private readonly worktrees: RowReader<WorktreeEntity>;
 
   constructor(private readonly db: Database) {
     this.rows = new RowReader(db, WorkspaceEntity, 'w');
+    this.worktrees = new RowReader(db, WorktreeEntity, 't');
   }
 
   /** Adds a workspace. False, and nothing is added, where the path is taken, by however short a time. */
@@ -47,16 +50,13 @@ export class WorkspacesRepository {
   }
 
   /** Those whose directory is this one, lies above it, or below. */
-  async findAround(path: string): Promise<WorkspaceEntity[]> {
-    const above = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/') || '/');
-    const below = path === '/' ? '/' : `${path}/`;
-    const exact = [path, ...above];
-    const found = await this.rows.all(
-      Where.anything.and(`(w.path in ${placeholders(1, exact.length)} or w.path like ? escape '!')`, ...exact, beginningWith(below)),
-      ' order by w.id',
-    );
-    // SQLite's like takes a for A.
-    return found.filter((each) => each.path === path || above.includes(each.path) || each.path.startsWith(below));
+  findAround(path: string): Promise<WorkspaceEntity[]> {
+    return around(this.rows, 'w', path);
+  }
+
+  /** As {@link findAround}, the worktrees of sessions. */
+  findWorktreesAround(path: string): Promise<WorktreeEntity[]> {
+    return around(this.worktrees, 't', path);
   }
 
   /** Those with a rule of their own for how long events are kept. */
@@ -81,6 +81,22 @@ export class WorkspacesRepository {
   ): Promise<Page<WorkspaceEntity>> {
     return this.rows.page(filtered(filter, visibility), request);
   }
+}
+
+async function around<T extends WorkspaceEntity | WorktreeEntity>(rows: RowReader<T>, alias: string, path: string): Promise<T[]> {
+  const above = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/') || '/');
+  const below = path === '/' ? '/' : `${path}/`;
+  const exact = [path, ...above];
+  const found = await rows.all(
+    Where.anything.and(
+      `(${alias}.path in ${placeholders(1, exact.length)} or ${alias}.path like ? escape '!')`,
+      ...exact,
+      beginningWith(below),
+    ),
+    ` order by ${alias}.id`,
+  );
+  // SQLite's like takes a for A.
+  return found.filter((each) => each.path === path || above.includes(each.path) || each.path.startsWith(below));
 }
 
 function filtered({ q }: WorkspaceFilter, visibility: Visibility): Where {

@@ -15,6 +15,8 @@ import { AgentTrouble } from './agent-trouble.js';
 const CANCELLED = 'its turn was told to end';
 
 export interface AcpAgentOptions extends PermissionOptions {
+  /** It goes on with an earlier conversation: what that cost was counted then. */
+  readonly isResumed?: boolean;
   /** `position` is to be stored with the event of this id. */
   readonly expect: (eventId: string, position: SpoolPosition) => void;
   /** All that was expected is stored; gives back the record behind which reading would begin again now. */
@@ -55,7 +57,7 @@ export class AcpAgent implements RunningAgent {
     private readonly options: AcpAgentOptions,
   ) {
     this.permissions = new AcpPermissions(host, questions, options);
-    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor });
+    this.translator = new AcpTranslator({ hostId: host.id, actor: options.actor, isResumed: options.isResumed });
     this.exited = host.exited;
     this.lastTurn = host.lastTurn;
     if (options.known) this.restore(options.known);

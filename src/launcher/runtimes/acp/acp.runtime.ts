@@ -14,6 +14,7 @@ import type { FoundAgent, LaunchSpec, RunningAgent, Runtime } from '../../runtim
 import { SessionRecorder } from '../../session-recorder.service.js';
 import { AcpAgent, type AcpAgentOptions } from './acp-agent.js';
 import { acpState } from './acp-bookmark.js';
+import { converse } from './acp-conversation.js';
 import { acpConversation, chooseModel, mcpServersFor, optionsOf } from './acp-options.js';
 import { textOfFailure } from './acp-outcome.js';
 
@@ -76,7 +77,7 @@ export class AcpRuntime implements Runtime {
 
   private drive(
     host: RemoteAgentHost,
-    { id: sessionId, policy, modeRules }: SessionEntity,
+    { id: sessionId, policy, modeRules, contextDue }: SessionEntity,
     resumeN: number,
     known?: AcpAgentOptions['known'],
   ): AcpAgent {
@@ -86,7 +87,8 @@ export class AcpRuntime implements Runtime {
       if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
     });
     return new AcpAgent(host, this.recorder, this.questions, {
-      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false, actor: `agent:${sessionId}`, known },
+      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false },
+      ...{ actor: `agent:${sessionId}`, known, isResumed: contextDue === 'native' },
       expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
       settled: () => this.positions.settled(sessionId),
     });
@@ -100,11 +102,14 @@ export class AcpRuntime implements Runtime {
     }
   }
 
-  private async open(host: AgentHost, agent: AcpAgent, { session, onAgentSession, persist }: LaunchSpec): Promise<void> {
+  private async open(host: AgentHost, agent: AcpAgent, spec: LaunchSpec): Promise<void> {
+    const { session, onAgentSession, onContext, persist } = spec;
     const { capabilities } = await host.initialize();
     const servers: unknown = JSON.parse(session.mcpServers);
     const mcpServers = mcpServersFor(capabilities, Array.isArray(servers) ? servers : []);
-    const opened = await host.newConversation({ cwd: session.projectDir, mcpServers });
+    const { opened, isContinued } = await converse(host, spec, { capabilities, cwd: session.projectDir, mcpServers });
+    // A new one that replaces another is told of it; which of the two it is, is known before its id is.
+    if (!isContinued && session.contextDue === 'native') await onContext('text');
     const conversation = { capabilities, options: optionsOf(opened) };
     agent.opened(conversation);
     await onAgentSession(opened.sessionId);
@@ -114,6 +119,7 @@ export class AcpRuntime implements Runtime {
       if (choice?.kind === 'option') await host.setConfigOption(choice.configId, choice.value);
     }
     await persist(() => this.hosts.opened(host, session.id, conversation));
+    if (isContinued) await onContext(null);
   }
 
   private async limit(signal: AbortSignal): Promise<void> {
