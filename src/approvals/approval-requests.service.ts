@@ -52,7 +52,7 @@ export class ApprovalRequests implements OnModuleInit {
       const known = await this.approvals.find(asked.id);
       if (known) return known;
       const session = await this.lifecycle.find(asked.sessionId);
-      if (!session || !isLive(session.status) || session.stopRequestedAt !== null) return null;
+      if (!session || !isLive(session.status) || session.stopRequestedAt !== null || session.suspendRequestedAt !== null) return null;
       const approval = await this.store(work, asked);
       const { id: approvalId, sessionId, turn, kind, toolCallId, expiresAt } = approval;
       work.emit(

@@ -37,7 +37,7 @@ export class SessionSuspension {
     const { id: sessionId } = await this.scope.findToEdit(principal, id);
     await this.unit.run(async (work) => {
       const session = await this.lifecycle.lock(work, sessionId);
-      const { status, runtime, stopRequestedAt, suspendRequestedAt, version } = session;
+      const { status, runtime, stopRequestedAt, suspendRequestedAt } = session;
       if (status === 'suspended' || suspendRequestedAt !== null) return;
       if (isLive(status) && stopRequestedAt !== null)
         throw new SessionStatusError('The session is being stopped.', {
@@ -51,6 +51,7 @@ export class SessionSuspension {
         return;
       }
       const now = this.scope.nowIso();
+      const { version } = await this.lifecycle.goOnIn(work, session, principal, `suspended by ${principal.id}`);
       await this.sessions.update(sessionId, { suspendRequestedAt: now, version: version + 1, updatedAt: now });
       work.emit('session.suspend-requested', subjectOf(session, principal), { sessionId, status });
     });

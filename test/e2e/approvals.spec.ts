@@ -154,6 +154,15 @@ describe.each(DIALECTS)('what the demo agent asks on %s', (dialect) => {
     expect(states).toEqual(['cancelled', 'cancelled']);
   });
 
+  it('is cancelled by a suspension', async () => {
+    const session = await on.ask({ prompt: 'run:touch suspended.txt' });
+    const asked = await on.pending(session.id);
+    await app.call('POST', `/api/sessions/${session.id}/suspend`);
+    expect((await app.call('GET', `/api/approvals/${asked.id}`)).body).toMatchObject({ status: 'cancelled', decidedBy: 'admin' });
+    await untilStatus(on.get(session.id), 'suspended');
+    expect(existsSync(join(workspace.path, 'suspended.txt'))).toBe(false);
+  });
+
   it('is cancelled by a stop, and gone with a deleted session', async () => {
     const session = await on.ask({ prompt: 'run:touch stopped.txt' });
     const asked = await on.pending(session.id);
