@@ -173,7 +173,7 @@ describe('the rules for directories', () => {
     expect(error).toMatchObject({
       code: 'path_not_allowed',
       kind: 'invalid_input',
-      details: { context: { path: '/etc', roots: [root, join(base, 'data', 'workspaces')] } },
+      details: { context: { path: '/etc', roots: [root, join(base, 'data', 'workspaces'), join(base, 'data', 'worktrees')] } },
     });
     expect(String(error)).toContain('"/etc" is not below an allowed directory');
     expect(error instanceof PathError && error.details.remedy).toContain(`Allowed are: ${root}, `);

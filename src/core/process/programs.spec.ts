@@ -40,7 +40,14 @@ describe('programs', () => {
       signal: null,
       stdout: 'out\n',
       stderr: 'err\n',
+      stdoutBytes: Buffer.from('out\n'),
+      isTruncated: false,
       isTimedOut: false,
+    });
+    const fed = { program: '/bin/sh', args: ['-c', 'cat'], cwd: dir, env: { PATH: process.env.PATH ?? '' } };
+    expect(await runProgram(fed, { timeoutMs: 10_000, maxBytes: 3, input: Buffer.from('input') })).toMatchObject({
+      stdout: 'inp',
+      isTruncated: true,
     });
     expect(await run('kill -9 $$')).toMatchObject({ code: null, signal: 'SIGKILL' });
     expect(

@@ -3,7 +3,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, copyFile, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../../core/process/proc-stat.js';
-import { WorkTreeTooLargeError } from './git.errors.js';
+import { GitFailedError, WorkTreeTooLargeError } from './git.errors.js';
 import type { ChangedFile } from './git.types.js';
 import { parseChanges, quoted } from './git-output.js';
 import { Git } from './git.service.js';
@@ -50,8 +50,11 @@ export class Snapshots {
     const { directory, settings } = repository;
     const end = performance.now() + timeoutMs;
     const env = this.environment(repository, store);
-    const git = (args: readonly string[], more: { input?: Buffer; maxBytes?: number } = {}) =>
-      this.git.run({ cwd: directory, args, settings, env, timeoutMs: Math.max(1, end - performance.now()), ...more });
+    const git = async (args: readonly string[], more: { input?: Buffer; maxBytes?: number } = {}) => {
+      const leftMs = end - performance.now();
+      if (leftMs <= 0) throw new GitFailedError(args[0] ?? '', 'there was no time left for it');
+      return this.git.run({ cwd: directory, args, settings, env, timeoutMs: leftMs, ...more });
+    };
     await mkdir(join(store, 'objects'), { recursive: true, mode: 0o700 });
     await copyIfThere(repository.index, join(store, 'index'));
     const args = ['ls-files', '-z', '--modified', '--deleted', '--others', '--exclude-standard', '--deduplicate'];
