@@ -28,8 +28,8 @@ import { SessionReadsController } from './session-reads.controller.js';
 import { SessionDiffController } from './session-diff.controller.js';
 import { SessionDiffs } from './session-diffs.service.js';
 import { SessionLifecycle } from './session-lifecycle.service.js';
-import { SessionParts } from './session-parts.service.js';
 import { SessionMoves } from './session-moves.service.js';
+import { SessionParts } from './session-parts.service.js';
 import { SessionProjection } from './session-projection.js';
 import { SessionResumption } from './session-resumption.service.js';
 import { SessionResumptionController } from './session-resumption.controller.js';
@@ -74,8 +74,8 @@ import { SessionsService } from './sessions.service.js';
     SessionForks,
     SessionInputs,
     SessionLifecycle,
-    SessionParts,
     SessionMoves,
+    SessionParts,
     SessionProjection,
     SessionResumption,
     SessionRemovals,

@@ -87,8 +87,8 @@ export class AcpRuntime implements Runtime {
       if (survivors.length > 0) this.logger.error({ msg: 'processes of an agent can not be ended', sessionId, pids: survivors });
     });
     return new AcpAgent(host, this.recorder, this.questions, {
-      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false },
-      ...{ actor: `agent:${sessionId}`, known, isResumed: contextDue === 'native' },
+      ...{ sessionId, policy, canAsk: modeRulesOf({ modeRules })?.supportsHitl !== false, actor: `agent:${sessionId}`, known },
+      isResumed: contextDue === 'native',
       expect: (eventId, position) => this.positions.expect(sessionId, eventId, position),
       settled: () => this.positions.settled(sessionId),
     });
