@@ -272,9 +272,8 @@ describe.each(DIALECTS)('suspending, resuming and forking on %s', (dialect) => {
     await said(id, 'recall: say:before\nslow:600');
     await until(id, 'idle');
     expect(await turns(id)).toEqual(['started', 'lost', 'started', 'completed']);
-    expect((await resume(doubtful, { prompt: 'say:surely' })).isNew).toBe(false);
-    await said(doubtful, 'surely');
-    expect(await texts(doubtful)).toEqual(['surely']);
-    for (const each of [id, asked, doubtful]) await get(SessionMoves).stop(ADMIN, each);
+    const { id: again } = (await resume(doubtful, { prompt: 'say:surely' })).view.session;
+    await said(again, 'surely');
+    for (const each of [id, asked, again]) await get(SessionMoves).stop(ADMIN, each);
   });
 });

@@ -42,7 +42,7 @@ export class SqliteStatements {
     try {
       return run();
     } catch (error) {
-      throw storageErrorOf(error) ?? error;
+      throw storageErrorOf(error) ?? ours(error);
     }
   }
 
@@ -65,6 +65,12 @@ function connectionOf({ driver }: DataSource): Connection {
   if ('databaseConnection' in driver && driver.databaseConnection instanceof BetterSqlite3) return driver.databaseConnection;
   throw new Error('This is no connection of better-sqlite3.');
 }
+
+/** better-sqlite3 makes its errors in the realm that loaded it first: there they are no `Error` of ours. */
+const ours = (error: unknown): unknown =>
+  error instanceof Error
+    ? error
+    : Object.assign(new Error(error instanceof Object && 'message' in error ? String(error.message) : String(error)), error);
 
 /** better-sqlite3 binds no booleans. */
 const bindable = (value: unknown): unknown => (typeof value === 'boolean' ? Number(value) : value);
