@@ -108,7 +108,7 @@ describe.each(DIALECTS)('an agent outlives the server on %s', (dialect) => {
     await eventually(async () => (await turns(id)).length === 4);
     expect((await server.call('POST', `/api/sessions/${id}/stop`)).status).toBe(200);
     expect(processesWith(mark(id))).toEqual([]);
-    expect(existsSync(directory ?? '')).toBe(false);
+    await eventually(() => !existsSync(directory ?? ''));
   }, 120_000);
 
   it('goes on under a server that is shut down and started again, and can be interrupted and stopped', async () => {
