@@ -132,6 +132,9 @@ describe('the command of an agent', () => {
   const NAMES =
     /^(command|commands|cmd|args|argv|arguments|env|environment|program|executable|binary|shell|cwd|interpreter|nodeoptions|profile)$/i;
 
+  /** Where an agent that somebody else started says it works: nothing is started there but by the path rules. */
+  const REPORTED = ['post /api/hooks/{agent}.cwd'];
+
   it('has no field in any request or frame', () => {
     const found: string[] = [];
     const walk = (document: any, schema: any, where: string, seen: Set<unknown>): void => {
@@ -173,7 +176,7 @@ describe('the command of an agent', () => {
     const asyncapi = read('asyncapi.json');
     const requests = Object.entries<any>(asyncapi.components.schemas).filter(([name]) => name.startsWith('request.'));
     for (const [name, schema] of requests) walk(asyncapi, schema, name, new Set());
-    expect(found).toEqual([]);
+    expect(found).toEqual(REPORTED);
     expect([bodies, requests.length]).toEqual([expect.any(Number), expect.any(Number)]);
     expect(Math.min(bodies, requests.length)).toBeGreaterThan(5);
   });
